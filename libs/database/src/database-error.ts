@@ -1,0 +1,52 @@
+import { AppError } from '@entrepot/errors/app-error';
+
+const lostConnection = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  'ETIMEDOUT',
+  '57P01',
+  '57P02',
+  '57P03',
+  '08000',
+  '08003',
+  '08006',
+]);
+
+/** The SQLSTATE, or the system's code, of a database error; `undefined` for any other error. */
+export function sqlState(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** The constraint that a database error names. */
+export function violatedConstraint(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('constraint' in error)) return undefined;
+  return typeof error.constraint === 'string' ? error.constraint : undefined;
+}
+
+/** The DETAIL line of a database error. */
+export function errorDetail(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('detail' in error)) return undefined;
+  return typeof error.detail === 'string' ? error.detail : undefined;
+}
+
+/** Whether the database was not there to answer, as opposed to having said no. */
+export function isConnectionLost(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return lostConnection.has(state);
+  return error instanceof Error && /Connection terminated|timeout exceeded when trying to connect/.test(error.message);
+}
+
+/** Translates a lost connection into `UNAVAILABLE`; everything else is returned as it is. */
+export function translateDatabaseError(error: unknown): unknown {
+  if (sqlState(error) === '53100') {
+    return new AppError('STORAGE_FULL', 'the disk of the database is full: make room on it', { cause: error, retryAfter: 30 });
+  }
+  if (!isConnectionLost(error)) return error;
+  return new AppError('UNAVAILABLE', 'the database does not answer; try again shortly', {
+    cause: error,
+    retryAfter: 2,
+  });
+}

@@ -1,0 +1,120 @@
+import pg from 'pg';
+import { toPgConfig, type ConnectionOptions } from './connection-options.ts';
+import { translateDatabaseError } from './database-error.ts';
+
+/** What {@link LookupLanes} needs to know of the statement that answers many keys at once. */
+export interface LookupPlan<Key, Answer> {
+  readonly name: string;
+  readonly sql: string;
+  /** The statement's parameters for these keys: arrays. */
+  parameters(keys: readonly Key[]): unknown[];
+  /** Puts the rows (arrays of columns) together into one answer a key, in the order of the keys. */
+  answers(keys: readonly Key[], rows: readonly (readonly unknown[])[]): Answer[];
+  /** Told the number of keys of each statement, for the metrics. */
+  observe?(keys: number): void;
+}
+
+interface Waiting<Key, Answer> {
+  readonly key: Key;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Lane {
+  client: pg.Client | undefined;
+  busy: boolean;
+}
+
+/**
+ * One query in flight, all keys: each lane sends one statement at a time, and what arrives meanwhile goes into
+ * the next one, never into the one in flight. So every answer is as fresh as the last change that was
+ * acknowledged before it was asked for, by whichever process, and a lookup costs a share of one round trip.
+ */
+export class LookupLanes<Key, Answer> {
+  readonly #plan: LookupPlan<Key, Answer>;
+  readonly #connection: ConnectionOptions;
+  readonly #lanes: Lane[];
+  readonly #maxKeys: number;
+  #waiting: Waiting<Key, Answer>[] = [];
+  #scheduled = false;
+  #closed = false;
+
+  constructor(connection: ConnectionOptions, plan: LookupPlan<Key, Answer>, options: { lanes?: number; maxKeys?: number } = {}) {
+    this.#plan = plan;
+    this.#connection = connection;
+    this.#maxKeys = options.maxKeys ?? 256;
+    this.#lanes = Array.from({ length: options.lanes ?? 2 }, () => ({ client: undefined, busy: false }));
+  }
+
+  /** The answer for one key. Rejects with `UNAVAILABLE` when the database does not answer. */
+  find(key: Key): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ key, resolve, reject });
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      // after the sockets that are readable in this turn of the loop have been read
+      setImmediate(() => {
+        this.#scheduled = false;
+        this.#dispatch();
+      });
+    });
+  }
+
+  /** Ends the connections; waiting keys are rejected. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const clients = this.#lanes.map((lane) => lane.client);
+    await Promise.all(clients.map((client) => client?.end().catch(() => undefined)));
+  }
+
+  #dispatch(): void {
+    // A second lane only starts for a load that one statement cannot carry: two small ones cost more than one.
+    for (const [index, lane] of this.#lanes.entries()) {
+      const enough = index === 0 || this.#waiting.length >= this.#maxKeys / 4;
+      if (lane.busy || this.#waiting.length === 0 || !enough) continue;
+      const batch = this.#waiting.splice(0, this.#maxKeys);
+      lane.busy = true;
+      void this.#send(lane, batch);
+    }
+  }
+
+  async #send(lane: Lane, batch: readonly Waiting<Key, Answer>[]): Promise<void> {
+    const keys = batch.map((waiting) => waiting.key);
+    try {
+      this.#plan.observe?.(keys.length);
+      const client = lane.client ?? (await this.#connect(lane));
+      const { name, sql } = this.#plan;
+      const values = this.#plan.parameters(keys);
+      const result = await client.query<unknown[]>({ name, text: sql, values, rowMode: 'array' });
+      const answers = this.#plan.answers(keys, result.rows);
+      for (const [index, waiting] of batch.entries()) {
+        // answers() returns one for each key
+        waiting.resolve(answers[index] as Answer);
+      }
+    } catch (error) {
+      const reason = translateDatabaseError(error);
+      for (const waiting of batch) waiting.reject(reason);
+    } finally {
+      lane.busy = false;
+      if (this.#waiting.length > 0) this.#dispatch();
+    }
+  }
+
+  async #connect(lane: Lane): Promise<pg.Client> {
+    if (this.#closed) throw new Error('the lookups are closed');
+    const client = new pg.Client({
+      ...toPgConfig(this.#connection),
+      application_name: 'entrepot lookup',
+      connectionTimeoutMillis: 5000,
+      query_timeout: 15_000,
+    });
+    const forget = () => {
+      if (lane.client === client) lane.client = undefined;
+    };
+    client.on('error', forget);
+    client.on('end', forget);
+    await client.connect();
+    lane.client = client;
+    return client;
+  }
+}

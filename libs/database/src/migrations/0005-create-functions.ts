@@ -1,0 +1,185 @@
+/**
+ * The two changes of a push, each one statement and so one short transaction and one round trip. Both raise
+ * with a code of class `EN`, which libs/catalog translates:
+ * EN001 content that the manifest names is not there (detail: `{"blobs":[hex],"children":[hex]}`),
+ * EN002 the blob is being removed, EN003 the repository is of another project, or gone.
+ */
+export const createFunctions = `
+CREATE FUNCTION ensure_repository(p_project bigint, p_name text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  found_id bigint;
+  found_project bigint;
+BEGIN
+  FOR attempt IN 1..3 LOOP
+    SELECT id, project_id INTO found_id, found_project FROM repository WHERE name = p_name AND deleted_at IS NULL;
+    IF FOUND THEN
+      IF found_project <> p_project THEN
+        RAISE EXCEPTION 'repository % belongs to another project', p_name USING ERRCODE = 'EN003';
+      END IF;
+      RETURN found_id;
+    END IF;
+    -- the share lock makes a deletion of the project wait, and ours see it
+    PERFORM 1 FROM project WHERE id = p_project AND deleted_at IS NULL FOR KEY SHARE;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'project % is gone', p_project USING ERRCODE = 'EN003';
+    END IF;
+    INSERT INTO repository (project_id, name) VALUES (p_project, p_name)
+    ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING RETURNING id INTO found_id;
+    IF FOUND THEN
+      RETURN found_id;
+    END IF;
+  END LOOP;
+  RAISE EXCEPTION 'repository % comes and goes', p_name USING ERRCODE = 'EN003';
+END $$;
+
+-- The bytes are durable at the blob's key: the blob is live and linked. A live blob is only linked, without a
+-- lock, so that two pushers of one base layer never wait for each other (R14); a reviver takes the row (R13).
+CREATE FUNCTION link_blob(p_project bigint, p_repository text, p_digest bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  found_blob bigint;
+  found_state text;
+  repository bigint := ensure_repository(p_project, p_repository);
+BEGIN
+  SELECT id, state INTO found_blob, found_state FROM blob WHERE digest = p_digest;
+  IF found_state IS DISTINCT FROM 'live' THEN
+    UPDATE blob SET live = true, state = 'live', state_at = now(), lease_owner = NULL, lease_until = NULL
+    WHERE digest = p_digest AND state <> 'deleting' RETURNING id INTO found_blob;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'the blob is being removed' USING ERRCODE = 'EN002';
+    END IF;
+  END IF;
+  INSERT INTO repository_blob (repository_id, blob_id) VALUES (repository, found_blob) ON CONFLICT DO NOTHING;
+  RETURN found_blob;
+END $$;
+
+CREATE FUNCTION missing_content(p_repository bigint, p_blobs bytea[], p_children bytea[]) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object(
+    'blobs', coalesce((SELECT jsonb_agg(encode(d, 'hex')) FROM unnest(p_blobs) d WHERE NOT EXISTS (
+      SELECT 1 FROM blob b JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = p_repository
+      WHERE b.digest = d AND b.state = 'live')), '[]'),
+    'children', coalesce((SELECT jsonb_agg(encode(d, 'hex')) FROM unnest(p_children) d WHERE NOT EXISTS (
+      SELECT 1 FROM manifest m WHERE m.repository_id = p_repository AND m.digest = d AND m.live)), '[]'))::text
+$$;
+
+CREATE FUNCTION move_tag(p_repository bigint, p_name text, p_manifest bigint, p_actor text, p_origin text)
+RETURNS bytea LANGUAGE plpgsql AS $$
+DECLARE
+  old_tag bigint;
+  old_manifest bigint;
+  old_digest bytea;
+BEGIN
+  LOOP
+    SELECT id, manifest_id INTO old_tag, old_manifest FROM tag
+    WHERE repository_id = p_repository AND name = p_name FOR NO KEY UPDATE;
+    IF FOUND THEN
+      UPDATE tag SET manifest_id = p_manifest, version = version + 1, pushed_at = now() WHERE id = old_tag;
+      EXIT;
+    END IF;
+    INSERT INTO tag (repository_id, name, manifest_id) VALUES (p_repository, p_name, p_manifest)
+    ON CONFLICT (repository_id, name) DO NOTHING;
+    EXIT WHEN FOUND;
+  END LOOP;
+  IF old_manifest IS DISTINCT FROM p_manifest THEN
+    IF old_manifest IS NOT NULL THEN
+      SELECT digest INTO old_digest FROM manifest WHERE id = old_manifest;
+    END IF;
+    INSERT INTO tag_event (repository_id, name, from_digest, to_digest, actor, origin)
+    SELECT p_repository, p_name, old_digest, m.digest, p_actor, p_origin FROM manifest m WHERE m.id = p_manifest;
+    INSERT INTO outbox (fact, key, payload)
+    SELECT 'tag.moved', r.id::text, jsonb_build_object('repositoryId', r.id, 'projectId', r.project_id,
+      'repository', r.name, 'tag', p_name, 'from', encode(old_digest, 'hex'), 'to', encode(m.digest, 'hex'),
+      'actor', p_actor)
+    FROM repository r, manifest m WHERE r.id = p_repository AND m.id = p_manifest;
+  END IF;
+  RETURN old_digest;
+END $$;
+
+-- A push of a manifest: manifest, edges, tags, tag events, usage, fact and audit row. Lock order: manifest,
+-- link and blob by their foreign keys, review rows by trigger, usage last.
+CREATE FUNCTION record_manifest(
+  p_project bigint, p_repository text, p_digest bytea, p_media_type text, p_artifact_type text, p_type text,
+  p_accessory_type text, p_config bytea, p_subject bytea, p_payload bytea, p_size bigint, p_annotations jsonb,
+  p_facts jsonb, p_blobs bytea[], p_children bytea[], p_tags text[], p_actor text, p_request jsonb
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  repository bigint := ensure_repository(p_project, p_repository);
+  manifest_id bigint;
+  was_live boolean;
+  edges integer;
+  fresh_bytes bigint := 0;
+  tag_name text;
+BEGIN
+  SELECT m.id, m.live INTO manifest_id, was_live FROM manifest m
+  WHERE m.repository_id = repository AND m.digest = p_digest FOR NO KEY UPDATE;
+  IF manifest_id IS NULL THEN
+    INSERT INTO manifest AS m (repository_id, digest, media_type, artifact_type, type, accessory_type,
+      config_digest, subject_digest, payload, total_size, annotations, facts)
+    VALUES (repository, p_digest, p_media_type, p_artifact_type, p_type, p_accessory_type, p_config, p_subject,
+      p_payload, p_size, p_annotations, p_facts)
+    ON CONFLICT (repository_id, digest) DO NOTHING RETURNING m.id INTO manifest_id;
+    IF manifest_id IS NULL THEN
+      SELECT m.id, m.live INTO manifest_id, was_live FROM manifest m
+      WHERE m.repository_id = repository AND m.digest = p_digest FOR NO KEY UPDATE;
+    END IF;
+  END IF;
+  IF was_live IS FALSE THEN
+    UPDATE manifest m SET live = true, deleted_at = NULL, pushed_at = now() WHERE m.id = manifest_id;
+  END IF;
+
+  IF was_live IS NOT TRUE THEN
+    IF cardinality(p_blobs) > 0 THEN
+      INSERT INTO manifest_blob (manifest_id, repository_id, blob_id)
+      SELECT record_manifest.manifest_id, repository, b.id
+      FROM unnest(p_blobs) d JOIN blob b ON b.digest = d AND b.state = 'live'
+      JOIN repository_blob l ON l.repository_id = repository AND l.blob_id = b.id
+      ORDER BY b.id ON CONFLICT DO NOTHING;
+      GET DIAGNOSTICS edges = ROW_COUNT;
+      IF edges < cardinality(p_blobs) AND edges < (SELECT count(DISTINCT d) FROM unnest(p_blobs) d) THEN
+        RAISE EXCEPTION 'content is missing'
+          USING ERRCODE = 'EN001', DETAIL = missing_content(repository, p_blobs, '{}');
+      END IF;
+      WITH fresh AS (
+        INSERT INTO project_blob (project_id, blob_id)
+        SELECT p_project, b.id FROM unnest(p_blobs) d JOIN blob b ON b.digest = d ORDER BY b.id
+        ON CONFLICT DO NOTHING RETURNING blob_id
+      ) SELECT coalesce(sum(b.size), 0) INTO fresh_bytes FROM fresh JOIN blob b ON b.id = fresh.blob_id;
+    END IF;
+    IF cardinality(p_children) > 0 THEN
+      INSERT INTO manifest_child (manifest_id, repository_id, digest, child_id)
+      SELECT DISTINCT record_manifest.manifest_id, repository, d, m.id
+      FROM unnest(p_children) d LEFT JOIN manifest m ON m.repository_id = repository AND m.digest = d AND m.live
+      ORDER BY m.id ON CONFLICT DO NOTHING;
+      IF NOT (SELECT sparse_indexes FROM project WHERE id = p_project) AND EXISTS (
+        SELECT 1 FROM manifest_child c WHERE c.manifest_id = record_manifest.manifest_id AND c.child_id IS NULL
+      ) THEN
+        RAISE EXCEPTION 'content is missing'
+          USING ERRCODE = 'EN001', DETAIL = missing_content(repository, '{}', p_children);
+      END IF;
+      UPDATE manifest m SET total_size = p_size + coalesce((SELECT sum(k.total_size) FROM manifest k
+        WHERE k.repository_id = repository AND k.digest = ANY (p_children) AND k.live), 0)
+      WHERE m.id = manifest_id;
+    END IF;
+    UPDATE manifest_child c SET child_id = record_manifest.manifest_id
+    WHERE c.repository_id = repository AND c.digest = p_digest AND c.child_id IS NULL;
+    INSERT INTO usage_delta (project_id, bytes) VALUES (p_project, fresh_bytes + length(p_payload));
+  END IF;
+
+  FOREACH tag_name IN ARRAY p_tags LOOP
+    PERFORM move_tag(repository, tag_name, manifest_id, p_actor, 'push');
+  END LOOP;
+  UPDATE repository r SET pushed_at = now() WHERE r.id = repository AND r.pushed_at IS NULL;
+
+  INSERT INTO outbox (fact, key, payload) VALUES ('manifest.pushed', repository::text, jsonb_build_object(
+    'repositoryId', repository, 'projectId', p_project, 'repository', p_repository,
+    'digest', encode(p_digest, 'hex'), 'mediaType', p_media_type, 'size', length(p_payload),
+    'tags', to_jsonb(p_tags), 'actor', p_actor, 'request', p_request));
+  INSERT INTO audit_log (actor, actor_kind, address, user_agent, request_id, operation, resource_type, resource, project_id)
+  VALUES (p_actor, coalesce(p_request ->> 'actorKind', 'user'), p_request ->> 'address', p_request ->> 'userAgent',
+    p_request ->> 'id', 'create', 'artifact',
+    p_repository || CASE WHEN cardinality(p_tags) > 0 THEN ':' || p_tags[1]
+      ELSE '@' || CASE get_byte(p_digest, 0) WHEN 1 THEN 'sha256:' ELSE 'sha512:' END || encode(substr(p_digest, 2), 'hex') END,
+    p_project);
+  RETURN manifest_id;
+END $$;
+`;

@@ -1,0 +1,21 @@
+import { createPeople } from './0001-create-people.ts';
+import { createContent } from './0002-create-content.ts';
+import { createReviews } from './0003-create-reviews.ts';
+import { createWork } from './0004-create-work.ts';
+import { createFunctions } from './0005-create-functions.ts';
+
+/** One step of the schema. Forward only: what a step added, a later one may replace after a release between. */
+export interface Migration {
+  /** Sorts after every earlier one, never changes once released. */
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** Every step, in order. */
+export const migrations: readonly Migration[] = [
+  { name: '0001-create-people', sql: createPeople },
+  { name: '0002-create-content', sql: createContent },
+  { name: '0003-create-reviews', sql: createReviews },
+  { name: '0004-create-work', sql: createWork },
+  { name: '0005-create-functions', sql: createFunctions },
+];
