@@ -1,8 +1,8 @@
 /**
- * The two changes of a push, each one statement and so one short transaction and one round trip. Both raise
+ * The changes of a push, each one statement and so one short transaction and one round trip. They raise
  * with a code of class `EN`, which libs/catalog translates:
  * EN001 content that the manifest names is not there (detail: `{"blobs":[hex],"children":[hex]}`),
- * EN002 the blob is being removed, EN003 the repository is of another project, or gone.
+ * EN002 the blob is being removed, EN003 the repository is of another project, or gone, EN004 the upload has ended.
  */
 export const createFunctions = `
 CREATE FUNCTION ensure_repository(p_project bigint, p_name text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -181,5 +181,29 @@ BEGIN
       ELSE '@' || CASE get_byte(p_digest, 0) WHEN 1 THEN 'sha256:' ELSE 'sha512:' END || encode(substr(p_digest, 2), 'hex') END,
     p_project);
   RETURN manifest_id;
+END $$;
+-- Ends an upload and notes the intent to publish its bytes, before any of them moves to the blob's key: a crash
+-- between the two leaves a row, and its review, that collection knows. Generation 0 says that the upload had no
+-- row yet (POST, then one PUT). Returns the state and size of the blob as they are now.
+CREATE FUNCTION close_upload(
+  p_id uuid, p_generation integer, p_repository text, p_project bigint, p_principal text, p_algorithm text,
+  p_digest bytea, p_size bigint, OUT blob_state text, OUT blob_size bigint
+) LANGUAGE plpgsql AS $$
+BEGIN
+  IF p_generation = 0 THEN
+    INSERT INTO upload (id, repository, project_id, principal, algorithm, size, finished_at)
+    VALUES (p_id, p_repository, p_project, p_principal, p_algorithm, p_size, now()) ON CONFLICT (id) DO NOTHING;
+  ELSE
+    UPDATE upload SET finished_at = now(), updated_at = now(), owner = NULL, lease_until = NULL, size = p_size
+    WHERE id = p_id AND generation = p_generation AND finished_at IS NULL;
+  END IF;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'the upload has ended or is written by another request' USING ERRCODE = 'EN004';
+  END IF;
+  INSERT INTO blob (digest, size, live, state) VALUES (p_digest, p_size, false, 'committing')
+  ON CONFLICT (digest) DO NOTHING RETURNING state, size INTO blob_state, blob_size;
+  IF blob_state IS NULL THEN
+    SELECT state, size INTO blob_state, blob_size FROM blob WHERE digest = p_digest;
+  END IF;
 END $$;
 `;

@@ -1,0 +1,107 @@
+import type { Database } from '@entrepot/database/database';
+import { digestToBytes } from '@entrepot/database/digest-bytes';
+import { statement } from '@entrepot/database/statement';
+import { AppError } from '@entrepot/errors/app-error';
+import type { Digest } from '@entrepot/oci/digest';
+import type { RepositoryName } from '@entrepot/oci/repository-name';
+import { isLostReference, translateCatalogError } from './catalog-error.ts';
+
+const link = statement<{ link_blob: number }>('blob.link', 'SELECT link_blob($1, $2, $3)');
+const mountFrom = statement<{ link_blob: number }>(
+  'blob.mount-from',
+  `SELECT link_blob($1, $2, b.digest) FROM blob b
+   JOIN repository_blob l ON l.blob_id = b.id
+   JOIN repository r ON r.id = l.repository_id AND r.name = $4 AND r.deleted_at IS NULL
+   WHERE b.digest = $3 AND b.state = 'live'`,
+);
+const mountAny = statement<{ link_blob: number }>(
+  'blob.mount-any',
+  `SELECT link_blob($1, $2, b.digest) FROM blob b
+   WHERE b.digest = $3 AND b.state = 'live' AND EXISTS (
+     SELECT 1 FROM repository_blob l JOIN repository r ON r.id = l.repository_id AND r.deleted_at IS NULL
+     WHERE l.blob_id = b.id AND ($4::bigint[] IS NULL OR r.project_id = ANY ($4)))`,
+);
+const users = statement<{ digest: string }>(
+  'blob.users',
+  `SELECT CASE get_byte(m.digest, 0) WHEN 1 THEN 'sha256:' ELSE 'sha512:' END || encode(substr(m.digest, 2), 'hex') AS digest
+   FROM blob b JOIN manifest_blob e ON e.repository_id = $1 AND e.blob_id = b.id JOIN manifest m ON m.id = e.manifest_id
+   WHERE b.digest = $2 LIMIT 3`,
+);
+const unlink = statement<{ blob_id: number }>(
+  'blob.unlink',
+  `DELETE FROM repository_blob l USING blob b
+   WHERE l.repository_id = $1 AND l.blob_id = b.id AND b.digest = $2 RETURNING l.blob_id`,
+);
+const damage = statement(
+  'blob.damage',
+  `UPDATE blob SET state = 'damaged', state_at = now() WHERE digest = $1 AND state = 'live'`,
+);
+
+/** Blobs of repositories: linked, mounted, unlinked. Their bytes are libs/content-store's. */
+export class Blobs {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /**
+   * The bytes are durable: makes the blob live and links it, in one statement. Creates the repository when it is
+   * its first content. `BLOB_BUSY` while the blob is being removed.
+   */
+  async link(projectId: number, repository: RepositoryName, digest: Digest): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#database.run(link, [projectId, repository, digestToBytes(digest)]);
+        return;
+      } catch (error) {
+        // lost against a collector that quarantined the blob in the same moment: look again, revive
+        if (!isLostReference(error) || attempt === 3) throw translateCatalogError(error);
+      }
+    }
+  }
+
+  /**
+   * Links a blob that another repository holds (distribution-spec, "Mounting a blob from another repository").
+   * `source` is a repository, or the projects that may be looked through (`undefined`: all). False when none has it.
+   */
+  async mount(
+    target: { projectId: number; repository: RepositoryName },
+    digest: Digest,
+    source: { repository: RepositoryName } | { projectIds: readonly number[] | undefined },
+  ): Promise<boolean> {
+    const from = 'repository' in source ? source.repository : source.projectIds;
+    const sql = 'repository' in source ? mountFrom : mountAny;
+    try {
+      const rows = await this.#database.run(sql, [target.projectId, target.repository, digestToBytes(digest), from]);
+      return rows.length > 0;
+    } catch (error) {
+      if (isLostReference(error)) return false;
+      throw translateCatalogError(error);
+    }
+  }
+
+  /**
+   * Takes the blob out of one repository. `BLOB_IN_USE` names the manifests that use it, `BLOB_NOT_FOUND` when it
+   * is not there. The bytes stay until collection finds that nobody links them.
+   */
+  async unlink(repositoryId: number, digest: Digest): Promise<void> {
+    const key = [repositoryId, digestToBytes(digest)];
+    try {
+      const rows = await this.#database.run(unlink, key);
+      if (rows.length === 0) throw new AppError('BLOB_NOT_FOUND', `blob ${digest} is not in this repository`);
+    } catch (error) {
+      if (!isLostReference(error)) throw error;
+      const manifests = (await this.#database.run(users, key)).map((row) => row.digest);
+      throw new AppError('BLOB_IN_USE', `blob ${digest} is used by ${manifests.join(', ')}; delete what uses it first`, {
+        cause: error,
+        detail: { manifests },
+      });
+    }
+  }
+
+  /** Notes that the bytes of a live blob are missing or short: HEAD answers 404 and the next push heals it. */
+  async markDamaged(digest: Digest): Promise<void> {
+    await this.#database.run(damage, [digestToBytes(digest)]);
+  }
+}

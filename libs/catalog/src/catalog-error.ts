@@ -1,0 +1,63 @@
+import { errorDetail, sqlState, violatedConstraint } from '@entrepot/database/database-error';
+import { digestFromBytes } from '@entrepot/database/digest-bytes';
+import { AppError } from '@entrepot/errors/app-error';
+import type { Digest } from '@entrepot/oci/digest';
+
+const foreignKey = '23503';
+
+/** Whether a reference lost against a removal: the caller looks again. */
+export function isLostReference(error: unknown): boolean {
+  return sqlState(error) === foreignKey;
+}
+
+/**
+ * Says in the product's words what the statements of a push refused. Everything else is returned as it is.
+ * `MANIFEST_BLOB_UNKNOWN` carries the digests in `detail.blobs` and `detail.children`.
+ */
+export function translateCatalogError(error: unknown): unknown {
+  switch (sqlState(error)) {
+    case 'EN001':
+      return missingContent(errorDetail(error) ?? '{}', error);
+    case 'EN002':
+      return new AppError('BLOB_BUSY', 'the blob is being removed at this moment; push it again', {
+        cause: error,
+        retryAfter: 5,
+      });
+    case 'EN003':
+      return new AppError('PROJECT_NOT_FOUND', 'the project of this repository has just been removed or created anew', {
+        cause: error,
+      });
+    case 'EN004':
+      return new AppError('UPLOAD_NOT_FOUND', 'the upload has ended, or another request is writing to it', {
+        cause: error,
+      });
+    case foreignKey:
+      return new AppError(
+        'MANIFEST_BLOB_UNKNOWN',
+        `content that the manifest names was removed while it was pushed (${violatedConstraint(error) ?? 'reference'}); push it again`,
+        { cause: error },
+      );
+    default:
+      return error;
+  }
+}
+
+function missingContent(detail: string, cause: unknown): AppError {
+  const missing = readMissing(detail);
+  const named = [...missing.blobs.map((digest) => `blob ${digest}`), ...missing.children.map((digest) => `manifest ${digest}`)];
+  return new AppError(
+    'MANIFEST_BLOB_UNKNOWN',
+    `the repository does not hold ${named.slice(0, 5).join(', ')}${named.length > 5 ? ` and ${named.length - 5} more` : ''}; ` +
+      'push what is missing first, or mount it from a repository that has it',
+    { cause, detail: { ...missing } },
+  );
+}
+
+function readMissing(detail: string): { blobs: Digest[]; children: Digest[] } {
+  const parsed: unknown = JSON.parse(detail);
+  const list = (member: string): Digest[] => {
+    const value: unknown = parsed !== null && typeof parsed === 'object' ? Reflect.get(parsed, member) : undefined;
+    return Array.isArray(value) ? value.map((hex) => digestFromBytes(Buffer.from(String(hex), 'hex'))) : [];
+  };
+  return { blobs: list('blobs'), children: list('children') };
+}

@@ -1,0 +1,157 @@
+import { digestFromBytes, digestToBytes } from '@entrepot/database/digest-bytes';
+import type { LookupPlan } from '@entrepot/database/lookup-lanes';
+import type { Digest } from '@entrepot/oci/digest';
+import type { RepositoryName } from '@entrepot/oci/repository-name';
+import type { Tag } from '@entrepot/oci/tag';
+
+/** Who asks, as far as a lookup needs it: the version of the row says whether the caller's rights still hold. */
+export type LookupPrincipal = { readonly kind: 'user' | 'robot'; readonly id: number } | undefined;
+
+/** One question of a pull or of the beginning of a push. */
+export interface LookupKey {
+  readonly repository: RepositoryName;
+  readonly principal: LookupPrincipal;
+  readonly content: { readonly tag: Tag } | { readonly manifest: Digest } | { readonly blob: Digest } | undefined;
+}
+
+/** A manifest as the row knows it. `size` is that of the payload, in bytes. */
+export interface FoundManifest {
+  readonly id: number;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+  readonly blockedReason: string | undefined;
+}
+
+/** Everything about an answer that can change, as fresh as the last acknowledged change. */
+export interface LookupAnswer {
+  /** `access_version` of the principal; `undefined` when it is gone, disabled or expired, or none was given. */
+  readonly principalVersion: number | undefined;
+  /** `undefined` when no such repository exists. */
+  readonly repository: { readonly id: number; readonly projectId: number; readonly projectVersion: number; readonly public: boolean } | undefined;
+  readonly manifest: FoundManifest | undefined;
+  /** The blob's size in bytes; `undefined` when it is not linked here, or damaged. */
+  readonly blobSize: number | undefined;
+}
+
+const sql = `
+SELECT 0, k.i::int, r.id, r.project_id, p.access_version, p.public, m.id, m.digest, m.media_type, octet_length(m.payload)::bigint, m.blocked_reason
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k(name, tag, i)
+JOIN repository r ON r.name = k.name AND r.deleted_at IS NULL
+JOIN project p ON p.id = r.project_id
+LEFT JOIN tag t ON t.repository_id = r.id AND t.name = k.tag
+LEFT JOIN manifest m ON m.id = t.manifest_id
+UNION ALL
+SELECT 1, k.i::int, r.id, r.project_id, p.access_version, p.public, m.id, NULL, m.media_type, octet_length(m.payload)::bigint, m.blocked_reason
+FROM unnest($3::text[], $4::bytea[]) WITH ORDINALITY k(name, digest, i)
+JOIN repository r ON r.name = k.name AND r.deleted_at IS NULL
+JOIN project p ON p.id = r.project_id
+LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = k.digest AND m.live
+UNION ALL
+SELECT 2, k.i::int, r.id, r.project_id, p.access_version, p.public, l.blob_id, NULL, NULL, CASE WHEN l.blob_id IS NOT NULL THEN b.size END, NULL
+FROM unnest($5::text[], $6::bytea[]) WITH ORDINALITY k(name, digest, i)
+JOIN repository r ON r.name = k.name AND r.deleted_at IS NULL
+JOIN project p ON p.id = r.project_id
+LEFT JOIN blob b ON b.digest = k.digest AND b.state = 'live'
+LEFT JOIN repository_blob l ON l.repository_id = r.id AND l.blob_id = b.id
+UNION ALL
+SELECT 3, k.i::int, r.id, r.project_id, p.access_version, p.public, NULL, NULL, NULL, NULL, NULL
+FROM unnest($7::text[]) WITH ORDINALITY k(name, i)
+JOIN repository r ON r.name = k.name AND r.deleted_at IS NULL
+JOIN project p ON p.id = r.project_id
+UNION ALL
+SELECT 4, NULL, u.id, u.access_version, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM "user" u
+WHERE u.id = ANY ($8::bigint[]) AND u.deleted_at IS NULL
+UNION ALL
+SELECT 5, NULL, b.id, b.access_version, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM robot b
+WHERE b.id = ANY ($9::bigint[]) AND NOT b.disabled AND (b.expires_at IS NULL OR b.expires_at > now())`;
+
+/** The statement of the lookup lanes: tags, manifests, blobs, repositories and principals in one. */
+export function contentLookup(observe?: (keys: number) => void): LookupPlan<LookupKey, LookupAnswer> {
+  return { name: 'content.lookup', sql, parameters, answers, ...(observe === undefined ? {} : { observe }) };
+}
+
+type Section = 0 | 1 | 2 | 3;
+
+function sectionOf(key: LookupKey): Section {
+  if (key.content === undefined) return 3;
+  if ('tag' in key.content) return 0;
+  return 'manifest' in key.content ? 1 : 2;
+}
+
+function parameters(keys: readonly LookupKey[]): unknown[] {
+  const names: [string[], string[], string[], string[]] = [[], [], [], []];
+  const tags: string[] = [];
+  const manifests: Buffer[] = [];
+  const blobs: Buffer[] = [];
+  const users = new Set<number>();
+  const robots = new Set<number>();
+  for (const { repository, content, principal } of keys) {
+    if (principal !== undefined) (principal.kind === 'user' ? users : robots).add(principal.id);
+    if (content === undefined) names[3].push(repository);
+    else if ('tag' in content) {
+      names[0].push(repository);
+      tags.push(content.tag);
+    } else if ('manifest' in content) {
+      names[1].push(repository);
+      manifests.push(digestToBytes(content.manifest));
+    } else {
+      names[2].push(repository);
+      blobs.push(digestToBytes(content.blob));
+    }
+  }
+  return [names[0], tags, names[1], manifests, names[2], blobs, names[3], [...users], [...robots]];
+}
+
+function answers(keys: readonly LookupKey[], rows: readonly (readonly unknown[])[]): LookupAnswer[] {
+  const versions: { user: Map<number, number>; robot: Map<number, number> } = { user: new Map(), robot: new Map() };
+  const found: Map<number, readonly unknown[]>[] = [new Map(), new Map(), new Map(), new Map()];
+  for (const row of rows) {
+    const section = Number(row[0]);
+    if (section >= 4) versions[section === 4 ? 'user' : 'robot'].set(Number(row[2]), Number(row[3]));
+    else found[section]?.set(Number(row[1]), row);
+  }
+  const next = [0, 0, 0, 0];
+  return keys.map((key) => {
+    const section = sectionOf(key);
+    const ordinal = (next[section] = (next[section] ?? 0) + 1);
+    const { principal } = key;
+    return {
+      principalVersion: principal === undefined ? undefined : versions[principal.kind].get(principal.id),
+      ...readRow(key, found[section]?.get(ordinal)),
+    };
+  });
+}
+
+type Content = Omit<LookupAnswer, 'principalVersion'>;
+
+const nothing: Content = { repository: undefined, manifest: undefined, blobSize: undefined };
+
+// The columns are those of the statement above, whose types PostgreSQL guarantees.
+function readRow(key: LookupKey, row: readonly unknown[] | undefined): Content {
+  if (row === undefined) return nothing;
+  const [, , id, projectId, projectVersion, isPublic, contentId, digest, mediaType, size, blocked] = row;
+  const repository = {
+    id: Number(id),
+    projectId: Number(projectId),
+    projectVersion: Number(projectVersion),
+    public: isPublic === true,
+  };
+  const { content } = key;
+  if (content === undefined || contentId === null) return { ...nothing, repository };
+  if ('blob' in content) return { ...nothing, repository, blobSize: size === null ? undefined : Number(size) };
+  const manifest: FoundManifest = {
+    id: Number(contentId),
+    digest: digest instanceof Uint8Array ? digestFromBytes(digest) : askedDigest(content),
+    mediaType: String(mediaType),
+    size: Number(size),
+    blockedReason: typeof blocked === 'string' ? blocked : undefined,
+  };
+  return { ...nothing, repository, manifest };
+}
+
+// A lookup by digest is answered without repeating it.
+function askedDigest(content: { readonly tag: Tag } | { readonly manifest: Digest }): Digest {
+  if ('manifest' in content) return content.manifest;
+  throw new Error('a row of a tag has no digest');
+}
