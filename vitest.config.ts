@@ -1,0 +1,50 @@
+import { defineConfig } from 'vitest/config';
+
+const conditions = ['entrepot-source', 'module', 'node', 'import', 'default'];
+const skipped = ['**/node_modules/**', '**/dist/**', '.tools/**'];
+const withDatabase = '**/*.db.test.ts';
+const endToEnd = '**/*.e2e.test.ts';
+
+export default defineConfig({
+  // tests read the sources of our packages: nothing has to be built first
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    restoreMocks: true,
+    unstubEnvs: true,
+    // two cores are the smallest machine that has to run all of it
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['{libs,apps,tools,bench}/**/*.test.ts'],
+          exclude: [...skipped, withDatabase, endToEnd],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'db',
+          include: [`{libs,apps}/${withDatabase}`],
+          exclude: skipped,
+          globalSetup: ['libs/database/src/testing/global-setup.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: [`{e2e,apps}/${endToEnd}`],
+          exclude: skipped,
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+    ],
+  },
+});
