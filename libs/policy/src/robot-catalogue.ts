@@ -1,0 +1,51 @@
+import { permissionsOf, type Permission } from './permission.ts';
+
+/** What robots of the system may be given outside projects (kind `system`, namespace `/`). */
+export const robotSystemPermissions: readonly Permission[] = permissionsOf({
+  'audit-log': 'list',
+  catalog: 'read',
+  'garbage-collection': 'read create list update stop',
+  'jobservice-monitor': 'list stop',
+  label: 'read create delete update',
+  'ldap-user': 'create list',
+  'preheat-instance': 'read create delete list update',
+  project: 'list create',
+  'purge-audit': 'read create list update stop',
+  quota: 'read list update',
+  registry: 'read create delete list update',
+  replication: 'read create list',
+  'replication-adapter': 'list',
+  'replication-policy': 'read create delete list update',
+  robot: 'create read list delete',
+  'scan-all': 'read update stop create',
+  scanner: 'read create delete list update',
+  'security-hub': 'read list',
+  'system-volumes': 'read',
+  user: 'create read update list delete',
+  'user-group': 'create read update list delete',
+});
+
+/** What robots may be given inside projects (kind `project`, namespace a project's name or `*`). */
+export const robotProjectPermissions: readonly Permission[] = permissionsOf({
+  accessory: 'list',
+  artifact: 'read create list delete',
+  'artifact-addition': 'read',
+  'artifact-label': 'create delete',
+  'export-cve': 'create read',
+  'immutable-tag': 'create delete list update',
+  label: 'read create delete list update',
+  log: 'list',
+  member: 'create read update list delete',
+  metadata: 'read create delete list update',
+  'notification-policy': 'read create delete list update',
+  'preheat-policy': 'read create delete list update',
+  project: 'read delete update',
+  quota: 'read',
+  repository: 'read update delete list pull push',
+  robot: 'create read list delete',
+  sbom: 'create stop read',
+  scan: 'create read stop',
+  scanner: 'create read',
+  tag: 'create list delete',
+  'tag-retention': 'read create delete list update',
+});
