@@ -1,0 +1,110 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, renameSync, statSync, truncateSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { databaseFailure } from './cluster-directory.ts';
+import type { DatabaseAccount } from './database-account.ts';
+import type { PostgresLog } from './log.ts';
+import { readPostmasterFile } from './postmaster.ts';
+import { programEnvironment } from './run-program.ts';
+
+const rotateAbove = 2 * 1024 * 1024;
+const truncateAbove = 16 * 1024 * 1024;
+
+/** How a server is started. */
+export interface ServerLaunch {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly clusterDir: string;
+  readonly account: DatabaseAccount | undefined;
+  /** What PostgreSQL says goes here. */
+  readonly logFile: string;
+  readonly log: PostgresLog;
+}
+
+/**
+ * Starts the server in a session of its own, so that Ctrl-C in a terminal does not reach it, and resolves when
+ * it takes connections. Recovery after a crash may be long: it is waited for while the process lives. Backends
+ * that outlived their killed server hold its shared memory for a moment: then it is tried again. `onSpawn` hears
+ * of each process before it is ready, for who must be able to stop it.
+ */
+export async function launchServer(
+  launch: ServerLaunch,
+  onSpawn?: (child: ChildProcess) => void,
+): Promise<ChildProcess> {
+  const end = Date.now() + 30_000;
+  for (;;) {
+    const outcome = await launchOnce(launch, onSpawn);
+    if (typeof outcome !== 'string') return outcome;
+    if (!outcome.includes('pre-existing shared memory block') || Date.now() > end) {
+      throw databaseFailure('PostgreSQL', outcome);
+    }
+    await sleep(200);
+  }
+}
+
+/** Keeps the log of a server that runs for long within bounds. PostgreSQL appends, so it goes on at the start. */
+export function limitLog(logFile: string): void {
+  if (sizeOf(logFile) > truncateAbove) truncateSync(logFile);
+}
+
+/** Ends the server: fast shutdown, then an immediate one, then by force; each with its share of the time. */
+export async function endServer(child: ChildProcess, patienceMs: number): Promise<void> {
+  const steps = [
+    ['SIGINT', patienceMs],
+    ['SIGQUIT', 6_000],
+    ['SIGKILL', 2_000],
+  ] as const;
+  for (const [signal, milliseconds] of steps) {
+    if (hasEnded(child)) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await Promise.race([ended, sleep(milliseconds, undefined, { ref: false })]);
+  }
+}
+
+/** Whether the process of the server is gone. */
+export function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** The process when the server is ready, what it said when it ended instead. */
+async function launchOnce(
+  launch: ServerLaunch,
+  onSpawn?: (child: ChildProcess) => void,
+): Promise<ChildProcess | string> {
+  if (sizeOf(launch.logFile) > rotateAbove) renameSync(launch.logFile, `${launch.logFile}.1`);
+  const before = sizeOf(launch.logFile);
+  const child = spawnServer(launch);
+  onSpawn?.(child);
+  let failure = '';
+  child.once('error', (error) => (failure = error.message));
+  for (let waited = 0; ; waited += 20) {
+    if (failure !== '') return failure;
+    if (hasEnded(child)) return readFileSync(launch.logFile).subarray(before).toString('utf8');
+    const postmaster = await readPostmasterFile(launch.clusterDir);
+    if (postmaster?.pid === child.pid && postmaster?.status === 'ready') return child;
+    if (waited % 10_000 === 9_980)
+      launch.log.info({}, 'PostgreSQL is still starting: it replays its log after a crash');
+    await sleep(20);
+  }
+}
+
+function spawnServer({ program, args, clusterDir, account, logFile }: ServerLaunch): ChildProcess {
+  const output = openSync(logFile, 'a', 0o600);
+  try {
+    return spawn(program, args, {
+      cwd: clusterDir,
+      env: programEnvironment,
+      detached: true,
+      stdio: ['ignore', output, output],
+      ...(account === undefined ? {} : { uid: account.uid, gid: account.gid }),
+    });
+  } finally {
+    closeSync(output);
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
