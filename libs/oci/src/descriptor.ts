@@ -1,7 +1,7 @@
 import { isDigestLike, parseDigest, type Digest } from './digest.ts';
 import { manifestInvalid, shown } from './manifest-error.ts';
 
-/** What a child of an index runs on (image-spec image-index.md § platform). */
+/** What a child of an index runs on (image-spec image-index.md § platform); what it leaves out is the empty string. */
 export interface Platform {
   readonly architecture: string;
   readonly os: string;
@@ -27,7 +27,7 @@ type Members = Readonly<Record<string, unknown>>;
 
 const printable = /^[\x20-\x7e]{1,255}$/;
 const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
-const descriptorMembers = new Set([
+const descriptorMembers = specifiedMembers([
   'mediaType',
   'digest',
   'size',
@@ -92,24 +92,29 @@ export function optional<T>(
   return value === undefined || value === null ? undefined : parse(value, member);
 }
 
+/** The members that a specification gives an object, for {@link refuseCaseVariants}. */
+export interface SpecifiedMembers {
+  readonly names: ReadonlySet<string>;
+  readonly folded: ReadonlySet<string>;
+}
+
+/** Prepares {@link refuseCaseVariants}. */
+export function specifiedMembers(names: readonly string[]): SpecifiedMembers {
+  return { names: new Set(names), folded: new Set(names.map(fold)) };
+}
+
 /**
  * Refuses members that differ from a specified one only in case: some parsers (Go's) take `Layers` for `layers`,
  * so that two readers would see two documents.
  *
  * @throws AppError MANIFEST_INVALID
  */
-export function refuseCaseVariants(members: Members, known: ReadonlySet<string>, member: string): void {
+export function refuseCaseVariants(members: Members, specified: SpecifiedMembers, member: string): void {
   for (const key in members) {
-    if (!known.has(key) && isCaseVariant(key, known)) {
+    if (!specified.names.has(key) && specified.folded.has(fold(key))) {
       throw manifestInvalid(`${member} has the member ${shown(key)}: specified members keep their case.`);
     }
   }
-}
-
-function isCaseVariant(key: string, known: ReadonlySet<string>): boolean {
-  const folded = fold(key);
-  for (const name of known) if (fold(name) === folded) return true;
-  return false;
 }
 
 // Upper first: U+017F (long s) and U+212A (kelvin) fold to s and k in the parsers this guards against.
@@ -147,8 +152,8 @@ function parseText(value: unknown, member: string): string {
 function parsePlatform(value: unknown, member: string): Platform {
   const members = asMembers(value, member);
   return {
-    architecture: parseText(members['architecture'], `${member}.architecture`),
-    os: parseText(members['os'], `${member}.os`),
+    architecture: optional(members['architecture'], `${member}.architecture`, parseText) ?? '',
+    os: optional(members['os'], `${member}.os`, parseText) ?? '',
     variant: optional(members['variant'], `${member}.variant`, parseText),
     'os.version': optional(members['os.version'], `${member}["os.version"]`, parseText),
     'os.features': optional(members['os.features'], `${member}["os.features"]`, parseStrings),

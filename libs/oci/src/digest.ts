@@ -32,6 +32,13 @@ export function makeDigest(algorithm: DigestAlgorithm, hex: string): Digest | un
   return parseDigest(`${algorithm}:${hex}`);
 }
 
+/** The digest of a hash that a hash function made, in lowercase hex. A hash of another length is a defect: RangeError. */
+export function digestOfHash(algorithm: DigestAlgorithm, hex: string): Digest {
+  const digest = makeDigest(algorithm, hex);
+  if (digest === undefined) throw new RangeError(`not a ${algorithm} hash: ${hex}`);
+  return digest;
+}
+
 /**
  * Whether `text` follows the digest grammar of image-spec whatever its algorithm: tells an unsupported digest
  * (`md5:…`, `sha256` of the wrong length) from a malformed tag.

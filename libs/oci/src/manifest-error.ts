@@ -5,8 +5,10 @@ export function manifestInvalid(message: string, cause?: unknown): AppError {
   return new AppError('MANIFEST_INVALID', message, { cause });
 }
 
-/** A value of the document as a message may show it: JSON, at most 80 characters. */
+/** A value of the document as a message may show it: strings quoted and cut at 80 characters, no contents of objects. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(typeof value === 'string' ? value.slice(0, 80) : value) ?? 'nothing';
-  return text.length > 90 ? `${text.slice(0, 80)}…` : text;
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (value === undefined) return 'missing';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
+  return String(value);
 }

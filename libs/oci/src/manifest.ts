@@ -6,10 +6,11 @@ import {
   parseDescriptor,
   parseMediaTypeMember,
   refuseCaseVariants,
+  specifiedMembers,
   type Descriptor,
 } from './descriptor.ts';
 import type { Digest } from './digest.ts';
-import { scanJson } from './json-scan.ts';
+import { parseStrictJson } from './strict-json.ts';
 import { manifestInvalid, shown } from './manifest-error.ts';
 import {
   isIndexType,
@@ -59,7 +60,7 @@ export interface Manifest {
 type Members = Readonly<Record<string, unknown>>;
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const documentMembers = new Set([
+const documentMembers = specifiedMembers([
   'schemaVersion',
   'mediaType',
   'artifactType',
@@ -107,16 +108,7 @@ function parseDocument(bytes: Uint8Array, limits: ManifestLimits): Members {
   } catch (cause) {
     throw manifestInvalid('The manifest is not valid UTF-8: send JSON in UTF-8.', cause);
   }
-  scanJson(text, limits.maxDepth);
-  return asMembers(parseJson(text), 'The manifest');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw manifestInvalid('The manifest is not JSON: send the document as the client built it.', cause);
-  }
+  return asMembers(parseStrictJson(text, limits.maxDepth), 'The manifest');
 }
 
 function resolveMediaType(members: Members, header: string | undefined): ManifestMediaType {

@@ -9,7 +9,8 @@ const contentRangePattern = /^(?:bytes[ \t]+)?(\d{1,16})-(\d{1,16})(?:\/(?:\*|\d
 
 /**
  * Reads a Range header for content of `size` bytes (RFC 9110 § 14.1.2, § 14.2). Undefined means: ignore the header and
- * send everything (absent, malformed, another unit, several ranges); `unsatisfiable` is a 416.
+ * send everything (absent, malformed, another unit, several ranges); `unsatisfiable` is a 416. So is a range that ends
+ * before it starts, which RFC 9110 calls invalid and the conformance program expects to be refused.
  */
 export function parseRange(
   header: string | undefined,
@@ -21,8 +22,7 @@ export function parseRange(
   if (first === '') return last === '' ? undefined : suffixRange(Number(last), size);
   const start = Number(first);
   const end = last === '' ? size : Math.min(Number(last) + 1, size);
-  if (last !== '' && Number(last) < start) return undefined;
-  return start >= size ? 'unsatisfiable' : { start, end };
+  return start >= end ? 'unsatisfiable' : { start, end };
 }
 
 // A suffix of empty content is satisfiable, but no Content-Range can say so: send everything.
@@ -44,7 +44,7 @@ export function parseContentRange(header: string): ByteRange | undefined {
   return start < end && Number.isSafeInteger(end) ? { start, end } : undefined;
 }
 
-/** The Content-Range of a 206 (RFC 9110 § 14.4): `bytes 0-99/1000`; of a 416 without a range: `bytes` then `*` for the range. */
+/** The Content-Range header (RFC 9110 § 14.4): of a 206 `bytes 0-99/1000`; of a 416, without a range, no positions. */
 export function formatContentRange(range: ByteRange | undefined, size: number): string {
   return range === undefined ? `bytes */${size}` : `bytes ${range.start}-${range.end - 1}/${size}`;
 }

@@ -1,4 +1,4 @@
-import { makeDigest, type Digest, type DigestAlgorithm } from './digest.ts';
+import { digestAlgorithm, digestHex, makeDigest, type Digest } from './digest.ts';
 import { parseTag, type Tag } from './tag.ts';
 
 /** What the suffix of a tag that names a subject stands for; `referrers` is the tag without suffix. */
@@ -10,14 +10,13 @@ export interface SubjectTag {
   readonly role: SubjectTagRole;
 }
 
-const pattern = /^(sha256|sha512)-([0-9a-f]{64,128})(?:\.(sig|att|sbom))?$/;
+// Of sha256 alone: a tag has no room for the hex of a sha512, so what names one cannot be read back.
+const pattern = /^sha256-([0-9a-f]{64})(?:\.(sig|att|sbom))?$/;
 const roles: Readonly<Record<string, SubjectTagRole>> = {
   sig: 'signature',
   att: 'attestation',
   sbom: 'sbom',
 };
-
-// A tag holds 128 characters, so the tag of a sha512 subject carries a prefix of its hex: it cannot be read back.
 
 /**
  * Reads the tags by which clients link manifests to a subject without the referrers API: cosign's
@@ -27,13 +26,16 @@ const roles: Readonly<Record<string, SubjectTagRole>> = {
 export function parseSubjectTag(tag: string): SubjectTag | undefined {
   const match = pattern.exec(tag);
   if (match === null) return undefined;
-  const subject = makeDigest(match[1] as DigestAlgorithm, match[2] ?? '');
-  return subject && { subject, role: roles[match[3] ?? ''] ?? 'referrers' };
+  const subject = makeDigest('sha256', match[1] ?? '');
+  return subject && { subject, role: roles[match[2] ?? ''] ?? 'referrers' };
 }
 
-/** The tag of the referrers tag schema for a subject (distribution-spec § Referrers Tag Schema): 128 characters. */
+/**
+ * The tag of the referrers tag schema for a subject (distribution-spec § Referrers Tag Schema): its algorithm and the
+ * first 64 characters of its hex.
+ */
 export function referrersTag(subject: Digest): Tag {
-  const tag = parseTag(subject.replace(':', '-').slice(0, 128));
+  const tag = parseTag(`${digestAlgorithm(subject)}-${digestHex(subject).slice(0, 64)}`);
   if (tag === undefined) throw new TypeError(`no tag can be made of ${subject}`);
   return tag;
 }

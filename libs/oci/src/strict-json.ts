@@ -9,7 +9,7 @@ const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
 /** Objects with more keys than this are checked with a Set; below it a linear search is faster. */
-const linearKeys = 16;
+const linearKeys = 8;
 
 class KeyScanner {
   readonly #text: string;
@@ -92,13 +92,39 @@ function keyText(raw: string): string {
   }
 }
 
+// What Postgres stores in no text and no jsonb: it can only come from an escape, as the text itself is valid UTF-8.
+function refuseUnstorable(value: unknown): void {
+  if (typeof value === 'string') {
+    if (value.includes('\0') || !value.isWellFormed()) {
+      throw manifestInvalid(`${shown(value)} holds U+0000 or half a surrogate pair: remove it.`);
+    }
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [key, member] of Object.entries(value)) {
+      refuseUnstorable(key);
+      refuseUnstorable(member);
+    }
+  }
+}
+
 /**
- * Checks what `JSON.parse` does not (RFC 8259 § 4, § 9): no object repeats a key, also when one is written with
- * escapes, and nothing nests deeper than `maxDepth`. One pass, linear; text that is not JSON passes or fails
- * here, and fails in the parser after it.
+ * Parses JSON (RFC 8259) and refuses what `JSON.parse` lets pass: an object that repeats a key, also when one is
+ * written with escapes (§ 4: behaviour is unpredictable), more than `maxDepth` levels (§ 9), and strings that are
+ * not Unicode text or hold U+0000 (§ 8.2). Linear in the length of the text.
  *
  * @throws AppError MANIFEST_INVALID
  */
-export function scanJson(text: string, maxDepth: number): void {
+export function parseStrictJson(text: string, maxDepth: number): unknown {
+  // before the parser, so that hostile nesting is never built; text that is no JSON fails here or there
   new KeyScanner(text, maxDepth).scan();
+  const value = parseJson(text);
+  if (text.includes(String.raw`\u`)) refuseUnstorable(value);
+  return value;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw manifestInvalid('The manifest is not JSON: send the document as the client built it.', cause);
+  }
 }
