@@ -32,6 +32,13 @@ const unlink = statement<{ blob_id: number }>(
   `DELETE FROM repository_blob l USING blob b
    WHERE l.repository_id = $1 AND l.blob_id = b.id AND b.digest = $2 RETURNING l.blob_id`,
 );
+const announce = statement<{ state: string; size: number }>(
+  'blob.announce',
+  `WITH fresh AS (
+     INSERT INTO blob (digest, size, live, state) VALUES ($1, $2, false, 'committing')
+     ON CONFLICT (digest) DO NOTHING RETURNING state, size
+   ) SELECT state, size FROM fresh UNION ALL SELECT state, size FROM blob WHERE digest = $1 LIMIT 1`,
+);
 const damage = statement(
   'blob.damage',
   `UPDATE blob SET state = 'damaged', state_at = now() WHERE digest = $1 AND state = 'live'`,
@@ -98,6 +105,12 @@ export class Blobs {
         detail: { manifests },
       });
     }
+  }
+
+  /** Says that bytes of this digest are about to be published, and returns what the blob is already. */
+  async announce(digest: Digest, size: number): Promise<string> {
+    const [row] = await this.#database.run(announce, [digestToBytes(digest), size]);
+    return row?.state ?? 'committing';
   }
 
   /** Notes that the bytes of a live blob are missing or short: HEAD answers 404 and the next push heals it. */

@@ -12,6 +12,14 @@ export interface LookupKey {
   readonly repository: RepositoryName;
   readonly principal: LookupPrincipal;
   readonly content: { readonly tag: Tag } | { readonly manifest: Digest } | { readonly blob: Digest } | undefined;
+  /** An upload whose row is wanted too. */
+  readonly upload?: string;
+}
+
+/** An upload's row, as far as a request has to know before it begins. `size`: the durable bytes. */
+export interface FoundUpload {
+  readonly size: number;
+  readonly finished: boolean;
 }
 
 /** A manifest as the row knows it. `size` is that of the payload, in bytes. */
@@ -32,6 +40,8 @@ export interface LookupAnswer {
   readonly manifest: FoundManifest | undefined;
   /** The blob's size in bytes; `undefined` when it is not linked here, or damaged. */
   readonly blobSize: number | undefined;
+  /** `undefined` when the upload has no row (yet), or none was asked for. */
+  readonly upload: FoundUpload | undefined;
 }
 
 const sql = `
@@ -64,7 +74,10 @@ SELECT 4, NULL, u.id, u.access_version, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 WHERE u.id = ANY ($8::bigint[]) AND u.deleted_at IS NULL
 UNION ALL
 SELECT 5, NULL, b.id, b.access_version, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM robot b
-WHERE b.id = ANY ($9::bigint[]) AND NOT b.disabled AND (b.expires_at IS NULL OR b.expires_at > now())`;
+WHERE b.id = ANY ($9::bigint[]) AND NOT b.disabled AND (b.expires_at IS NULL OR b.expires_at > now())
+UNION ALL
+SELECT 6, k.i::int, NULL, NULL, NULL, u.finished_at IS NOT NULL, NULL, NULL, NULL, u.size, NULL
+FROM unnest($10::uuid[]) WITH ORDINALITY k(id, i) JOIN upload u ON u.id = k.id`;
 
 /** The statement of the lookup lanes: tags, manifests, blobs, repositories and principals in one. */
 export function contentLookup(observe?: (keys: number) => void): LookupPlan<LookupKey, LookupAnswer> {
@@ -86,7 +99,9 @@ function parameters(keys: readonly LookupKey[]): unknown[] {
   const blobs: Buffer[] = [];
   const users = new Set<number>();
   const robots = new Set<number>();
-  for (const { repository, content, principal } of keys) {
+  const uploads: string[] = [];
+  for (const { repository, content, principal, upload } of keys) {
+    if (upload !== undefined) uploads.push(upload);
     if (principal !== undefined) (principal.kind === 'user' ? users : robots).add(principal.id);
     if (content === undefined) names[3].push(repository);
     else if ('tag' in content) {
@@ -100,30 +115,34 @@ function parameters(keys: readonly LookupKey[]): unknown[] {
       blobs.push(digestToBytes(content.blob));
     }
   }
-  return [names[0], tags, names[1], manifests, names[2], blobs, names[3], [...users], [...robots]];
+  return [names[0], tags, names[1], manifests, names[2], blobs, names[3], [...users], [...robots], uploads];
 }
 
 function answers(keys: readonly LookupKey[], rows: readonly (readonly unknown[])[]): LookupAnswer[] {
   const versions: { user: Map<number, number>; robot: Map<number, number> } = { user: new Map(), robot: new Map() };
   const found: Map<number, readonly unknown[]>[] = [new Map(), new Map(), new Map(), new Map()];
+  const uploads = new Map<number, FoundUpload>();
   for (const row of rows) {
     const section = Number(row[0]);
-    if (section >= 4) versions[section === 4 ? 'user' : 'robot'].set(Number(row[2]), Number(row[3]));
+    if (section === 6) uploads.set(Number(row[1]), { finished: row[5] === true, size: Number(row[9]) });
+    else if (section >= 4) versions[section === 4 ? 'user' : 'robot'].set(Number(row[2]), Number(row[3]));
     else found[section]?.set(Number(row[1]), row);
   }
   const next = [0, 0, 0, 0];
+  let nextUpload = 0;
   return keys.map((key) => {
     const section = sectionOf(key);
     const ordinal = (next[section] = (next[section] ?? 0) + 1);
     const { principal } = key;
     return {
       principalVersion: principal === undefined ? undefined : versions[principal.kind].get(principal.id),
+      upload: key.upload === undefined ? undefined : uploads.get(++nextUpload),
       ...readRow(key, found[section]?.get(ordinal)),
     };
   });
 }
 
-type Content = Omit<LookupAnswer, 'principalVersion'>;
+type Content = Omit<LookupAnswer, 'principalVersion' | 'upload'>;
 
 const nothing: Content = { repository: undefined, manifest: undefined, blobSize: undefined };
 

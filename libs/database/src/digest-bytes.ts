@@ -1,4 +1,4 @@
-import { digestAlgorithm, digestHex, makeDigest, type Digest } from '@entrepot/oci/digest';
+import { digestAlgorithm, digestHex, digestOfHash, type Digest } from '@entrepot/oci/digest';
 
 /**
  * A digest as the database keeps it: one byte for the algorithm (1 sha256, 2 sha512), then the hash. The
@@ -11,5 +11,5 @@ export function digestToBytes(digest: Digest): Buffer {
 /** The digest that {@link digestToBytes} wrote. */
 export function digestFromBytes(bytes: Uint8Array): Digest {
   const hex = Buffer.from(bytes.buffer, bytes.byteOffset + 1, bytes.byteLength - 1).toString('hex');
-  return makeDigest(bytes[0] === 1 ? 'sha256' : 'sha512', hex);
+  return digestOfHash(bytes[0] === 1 ? 'sha256' : 'sha512', hex);
 }

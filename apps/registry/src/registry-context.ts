@@ -1,0 +1,36 @@
+import type { Blobs } from '@entrepot/catalog/blobs';
+import type { LookupAnswer, LookupKey } from '@entrepot/catalog/content-lookup';
+import type { ManifestCache } from '@entrepot/catalog/manifest-cache';
+import type { Manifests } from '@entrepot/catalog/manifests';
+import type { TagPages } from '@entrepot/catalog/tag-pages';
+import type { ContentStore } from '@entrepot/content-store/content-store';
+import type { LookupLanes } from '@entrepot/database/lookup-lanes';
+import type { UploadIds } from '@entrepot/ingest/upload-id';
+import type { UploadSession } from '@entrepot/ingest/upload-session';
+import type { Logger } from '@entrepot/telemetry/logger';
+import type { Metrics } from '@entrepot/telemetry/metrics';
+import type { Authorizer } from './authorizer.ts';
+
+/** What the registry is told by its settings. */
+export interface RegistryConfig {
+  /** Refuse every write with one sentence. */
+  readonly readOnly: boolean;
+  /** Bytes of manifests that are kept in memory. */
+  readonly manifestCacheBytes: number;
+}
+
+/** Everything that handlers work with. */
+export interface RegistryContext {
+  readonly config: RegistryConfig;
+  readonly authorizer: Authorizer;
+  readonly lookups: LookupLanes<LookupKey, LookupAnswer>;
+  readonly store: ContentStore;
+  readonly blobs: Blobs;
+  readonly manifests: Manifests;
+  readonly pages: TagPages;
+  readonly manifestCache: ManifestCache;
+  readonly uploadIds: UploadIds;
+  readonly uploads: UploadSession;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}

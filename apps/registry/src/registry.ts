@@ -1,0 +1,99 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Blobs } from '@entrepot/catalog/blobs';
+import { contentLookup } from '@entrepot/catalog/content-lookup';
+import { ManifestCache } from '@entrepot/catalog/manifest-cache';
+import { Manifests } from '@entrepot/catalog/manifests';
+import { TagPages } from '@entrepot/catalog/tag-pages';
+import { Uploads } from '@entrepot/catalog/uploads';
+import type { ContentStore } from '@entrepot/content-store/content-store';
+import type { Database } from '@entrepot/database/database';
+import { LookupLanes } from '@entrepot/database/lookup-lanes';
+import { UploadIds } from '@entrepot/ingest/upload-id';
+import { UploadSession } from '@entrepot/ingest/upload-session';
+import type { Logger } from '@entrepot/telemetry/logger';
+import type { Metrics } from '@entrepot/telemetry/metrics';
+import { Authorizer, type AuthorizerParts } from './authorizer.ts';
+import { dispatch, type Outcome } from './dispatch.ts';
+import { Exchange } from './exchange.ts';
+import type { RegistryConfig, RegistryContext } from './registry-context.ts';
+
+/** What the registry is given: shared with the other apps of the process. */
+export interface RegistryResources {
+  readonly database: Database;
+  readonly store: ContentStore;
+  readonly access: AuthorizerParts;
+  /** The instance's secret: the key of upload ids is derived from it. */
+  readonly secretKey: Buffer;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** The distribution API: everything under `/v2/`. */
+export interface Registry {
+  /** Answers one request whose raw path is `/v2` or begins with `/v2/`. */
+  handle(req: IncomingMessage, res: ServerResponse): void;
+  start(): Promise<void>;
+  /** Ends what is kept open between requests. Requests in flight must have ended. */
+  stop(): Promise<void>;
+}
+
+/** Puts the registry together. */
+export function createRegistry(config: RegistryConfig, resources: RegistryResources): Registry {
+  const { database, store, log, metrics } = resources;
+  const batch = metrics.lookupBatch.with({});
+  const lookups = new LookupLanes(database.connection, contentLookup((keys) => batch.observe(keys)));
+  const blobs = new Blobs(database);
+  const uploads = new Uploads(database);
+  const context: RegistryContext = {
+    config,
+    lookups,
+    store,
+    blobs,
+    manifests: new Manifests(database),
+    pages: new TagPages(database),
+    authorizer: new Authorizer(lookups, resources.access),
+    manifestCache: new ManifestCache(config.manifestCacheBytes),
+    uploadIds: new UploadIds(createHmac('sha256', resources.secretKey).update('upload ids').digest()),
+    uploads: new UploadSession({ store, uploads, blobs, owner: randomUUID() }),
+    log,
+    metrics,
+  };
+  return {
+    handle: (req, res) => void answer(context, req, res),
+    start: async () => undefined,
+    stop: async () => {
+      await context.uploads.close();
+      await lookups.close();
+    },
+  };
+}
+
+async function answer(context: RegistryContext, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const begun = performance.now();
+  const exchange = new Exchange(req, res);
+  const outcome = await dispatch(context, exchange);
+  const seconds = (performance.now() - begun) / 1000;
+  const labels = { app: 'registry', route: outcome.route };
+  context.metrics.requests.with({ ...labels, method: exchange.method, status: String(res.statusCode) }).add();
+  context.metrics.requestDuration.with(labels).observe(seconds);
+  writeLine(context.log, exchange, outcome, seconds);
+}
+
+// A pull is the common case and says nothing that the metrics do not: it is only logged at debug.
+function writeLine(log: Logger, exchange: Exchange, outcome: Outcome, seconds: number): void {
+  const isPull = exchange.method === 'GET' || exchange.method === 'HEAD';
+  const level = outcome.unexpected ? 'error' : isPull || exchange.res.statusCode === 401 ? 'debug' : 'info';
+  if (!log.isLevelEnabled(level)) return;
+  log[level](
+    {
+      requestId: exchange.id,
+      method: exchange.method,
+      path: exchange.path,
+      status: exchange.res.statusCode,
+      ms: Math.round(seconds * 1e5) / 100,
+      ...(outcome.error === undefined ? {} : outcome.unexpected ? { err: outcome.error } : { refused: String(outcome.error) }),
+    },
+    'request',
+  );
+}

@@ -1,0 +1,254 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { IncomingMessage } from 'node:http';
+import type { Blobs } from '@entrepot/catalog/blobs';
+import type { UploadIdentity, UploadLease, Uploads } from '@entrepot/catalog/uploads';
+import type { BlobWriter } from '@entrepot/content-store/blob-writer';
+import type { ContentStore } from '@entrepot/content-store/content-store';
+import { receiveBody } from '@entrepot/content-store/receive-body';
+import { AppError, isAppError } from '@entrepot/errors/app-error';
+import { digestAlgorithm, type Digest } from '@entrepot/oci/digest';
+import { LiveWriters, type LiveWriter } from './live-writers.ts';
+
+/** The bytes of one request. `length`: its Content-Length. `start`: where its Content-Range begins. */
+export interface UploadBody {
+  readonly stream: IncomingMessage;
+  readonly length: number | undefined;
+  readonly start: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What uploads are made of. */
+export interface UploadSessionParts {
+  readonly store: ContentStore;
+  readonly uploads: Uploads;
+  readonly blobs: Blobs;
+  /** Names this process in leases. */
+  readonly owner: string;
+}
+
+/** Up to this size a PUT without a PATCH before it is not resumable, and costs no lease. */
+const smallBody = 1024 * 1024;
+const leaseRefresh = 10_000;
+
+/**
+ * The bytes of uploads: one writer at a time, hashed while they arrive, durable before a request is answered, and
+ * published under their digest (distribution-spec, "Pushing blobs").
+ */
+export class UploadSession {
+  readonly #parts: UploadSessionParts;
+  readonly #live = new LiveWriters(512);
+  readonly #busy = new Set<string>();
+
+  constructor(parts: UploadSessionParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Adds the body of a PATCH and returns the size so far, in bytes. A body that ends early keeps what arrived, and
+   * the next request goes on there. `RANGE_INVALID` when `start` is not where the upload stands.
+   */
+  async append(upload: UploadIdentity, body: UploadBody): Promise<number> {
+    return await this.#exclusive(upload.id, async () => {
+      const lease = await this.#parts.uploads.lease(upload, this.#parts.owner);
+      const live = await this.#writerAt(upload, lease, body);
+      await this.#receive(upload, lease, live, body);
+      return live.writer.size;
+    });
+  }
+
+  /**
+   * Takes the last bytes, compares the digest, publishes and links. `DIGEST_INVALID` when the bytes are others: a
+   * body that came with the PUT is dropped, what was there before stays.
+   */
+  async finish(upload: UploadIdentity, body: UploadBody, digest: Digest, isNew: boolean): Promise<number> {
+    return await this.#exclusive(upload.id, async () => {
+      if (isNew && body.length !== undefined && body.length <= smallBody) {
+        return await this.#finishAtOnce(upload, body, digest);
+      }
+      const lease = await this.#parts.uploads.lease(upload, this.#parts.owner);
+      const live = await this.#writerAt(upload, lease, body);
+      const hadBody = body.length !== 0;
+      if (hadBody) await this.#receiveLast(upload, lease, live, body);
+      if ((await live.writer.digest(digestAlgorithm(digest))) !== digest) {
+        await this.#keepPrefix(upload, lease, live, hadBody);
+        throw differentBytes(digest);
+      }
+      await this.#publish(upload, lease.generation, live.writer, digest);
+      return live.writer.size;
+    });
+  }
+
+  /** Ends the upload and forgets its bytes. */
+  async cancel(upload: UploadIdentity): Promise<void> {
+    const storedAs = await this.#parts.uploads.cancel(upload);
+    const live = this.#live.take(upload.id);
+    await live?.writer.close();
+    await this.#parts.store.discardUpload(upload.id, live?.storedAs ?? storedAs);
+  }
+
+  /** Lets go of every open writer; their bytes are durable. */
+  async close(): Promise<void> {
+    await this.#live.closeAll();
+  }
+
+  async #exclusive<T>(uuid: string, work: () => Promise<T>): Promise<T> {
+    if (this.#busy.has(uuid)) {
+      throw new AppError('UPLOAD_BUSY', `another request is writing to upload ${uuid}; wait for it to end`, { retryAfter: 1 });
+    }
+    this.#busy.add(uuid);
+    try {
+      return await work();
+    } finally {
+      this.#busy.delete(uuid);
+    }
+  }
+
+  async #finishAtOnce(upload: UploadIdentity, body: UploadBody, digest: Digest): Promise<number> {
+    const writer = await this.#parts.store.openUpload(upload.id, 0, {
+      algorithm: digestAlgorithm(digest),
+      declaredDigest: digest,
+      ...(body.length === undefined ? {} : { expectedSize: body.length }),
+    });
+    try {
+      await receive(writer, body);
+      if ((await writer.digest(digestAlgorithm(digest))) !== digest) throw differentBytes(digest);
+      await this.#publish(upload, 0, writer, digest);
+      return writer.size;
+    } catch (error) {
+      await writer.discard();
+      throw error;
+    }
+  }
+
+  /** The writer that stands where the row says, and where the body says it begins. */
+  async #writerAt(upload: UploadIdentity, lease: UploadLease, body: UploadBody): Promise<LiveWriter> {
+    try {
+      if (body.start !== undefined && body.start !== lease.size) throw wrongStart(body.start, lease.size);
+      return await this.#writer(upload, lease);
+    } catch (error) {
+      await this.#parts.uploads.release(upload.id, lease.generation);
+      throw error;
+    }
+  }
+
+  async #writer(upload: UploadIdentity, lease: UploadLease): Promise<LiveWriter> {
+    const live = this.#live.take(upload.id);
+    if (live !== undefined) {
+      const current = live.generation === lease.generation - 1 && live.writer.size === lease.size;
+      if (current) return { ...live, generation: lease.generation };
+      await live.writer.close();
+    }
+    const { store } = this.#parts;
+    const { stored, size, generation, algorithm } = lease;
+    const writer =
+      stored === undefined || size === 0
+        ? await store.openUpload(upload.id, generation, { algorithm })
+        : await store.resumeUpload(upload.id, generation, { ...stored, size }, algorithm);
+    if (writer === undefined) {
+      throw new AppError('UPLOAD_NOT_FOUND', 'the bytes of this upload are gone from the storage; begin a new one');
+    }
+    return { writer, generation, storedAs: generation };
+  }
+
+  async #receive(upload: UploadIdentity, lease: UploadLease, live: LiveWriter, body: UploadBody): Promise<void> {
+    const stopExtending = this.#extend(upload.id, lease.generation);
+    try {
+      await receive(live.writer, body);
+    } catch (error) {
+      // what arrived before the client went away is kept, so that it can go on from there
+      if (isAppError(error, 'BODY_ABORTED', 'SIZE_INVALID')) await this.#save(upload, lease, live).catch(() => undefined);
+      else await this.#abandon(upload, lease, live);
+      throw error;
+    } finally {
+      stopExtending();
+    }
+    await this.#save(upload, lease, live);
+  }
+
+  async #receiveLast(upload: UploadIdentity, lease: UploadLease, live: LiveWriter, body: UploadBody): Promise<void> {
+    const stopExtending = this.#extend(upload.id, lease.generation);
+    try {
+      await receive(live.writer, body);
+    } catch (error) {
+      if (isAppError(error, 'BODY_ABORTED')) await this.#save(upload, lease, live).catch(() => undefined);
+      else await this.#abandon(upload, lease, live);
+      throw error;
+    } finally {
+      stopExtending();
+    }
+  }
+
+  /** Makes the bytes durable, then says so in the row, then keeps the writer. */
+  async #save(upload: UploadIdentity, lease: UploadLease, live: LiveWriter): Promise<void> {
+    try {
+      const { state, size } = await live.writer.flush();
+      await this.#parts.uploads.advance(upload.id, lease.generation, { size, stored: { generation: live.storedAs, state } });
+      this.#live.keep(upload.id, live);
+    } catch (error) {
+      await this.#abandon(upload, lease, live);
+      throw error;
+    }
+  }
+
+  /** The writer can not be trusted any more: the next request goes on from the durable point. */
+  async #abandon(upload: UploadIdentity, lease: UploadLease, live: LiveWriter): Promise<void> {
+    await live.writer.close().catch(() => undefined);
+    await this.#parts.uploads.release(upload.id, lease.generation).catch(() => undefined);
+  }
+
+  async #keepPrefix(upload: UploadIdentity, lease: UploadLease, live: LiveWriter, hadBody: boolean): Promise<void> {
+    if (hadBody) return await this.#abandon(upload, lease, live);
+    this.#live.keep(upload.id, live);
+    await this.#parts.uploads.release(upload.id, lease.generation);
+  }
+
+  async #publish(upload: UploadIdentity, generation: number, writer: BlobWriter, digest: Digest): Promise<void> {
+    const { uploads, blobs, store } = this.#parts;
+    const { size } = writer;
+    let { state } = await uploads.close(upload, generation, { digest, size });
+    for (let wait = 0; state === 'deleting'; wait++) {
+      if (wait === 10) {
+        throw new AppError('BLOB_BUSY', `blob ${digest} is being removed at this moment; push it again`, { retryAfter: 5 });
+      }
+      await sleep(500);
+      state = await blobs.announce(digest, size);
+    }
+    const there = state === 'committing' ? undefined : await store.stat(digest);
+    if (there === size) await writer.discard();
+    else if ((await writer.publish(digest, { replace: there !== undefined })) === 'exists') await this.#heal(writer, digest);
+    await blobs.link(upload.projectId, upload.repository, digest);
+  }
+
+  /** Somebody published the same digest in the same moment: fine, when it is whole. */
+  async #heal(writer: BlobWriter, digest: Digest): Promise<void> {
+    const there = await this.#parts.store.stat(digest);
+    if (there !== writer.size) {
+      throw new AppError('STORAGE_FAILED', `the storage holds ${there ?? 0} bytes for blob ${digest} of ${writer.size}; push it again`);
+    }
+  }
+
+  #extend(uuid: string, generation: number): () => void {
+    const timer = setInterval(() => {
+      // a lost lease shows when the row is advanced
+      this.#parts.uploads.extend(uuid, generation).catch(() => undefined);
+    }, leaseRefresh);
+    return () => clearInterval(timer);
+  }
+}
+
+async function receive(writer: BlobWriter, body: UploadBody): Promise<void> {
+  await receiveBody(body.stream, writer, {
+    ...(body.length === undefined ? {} : { expectedBytes: body.length }),
+    ...(body.signal === undefined ? {} : { signal: body.signal }),
+  });
+}
+
+function differentBytes(digest: Digest): AppError {
+  return new AppError('DIGEST_INVALID', `the bytes of this upload are not those of ${digest}; check the digest, or upload them again`);
+}
+
+function wrongStart(start: number, size: number): AppError {
+  return new AppError('RANGE_INVALID', `the chunk begins at byte ${start}, the upload stands at ${size}; go on from there`, {
+    detail: { size },
+  });
+}
