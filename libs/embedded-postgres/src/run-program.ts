@@ -15,7 +15,7 @@ export interface ProgramResult {
 }
 
 /** The environment of every program: nothing of ours reaches them, least of all a secret. */
-export const programEnvironment = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC' };
+export const programEnvironment = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C', TZ: 'UTC' };
 
 /** Runs a program to its end. A program that cannot be started has no exit code. */
 export async function runProgram(

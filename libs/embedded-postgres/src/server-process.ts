@@ -9,6 +9,7 @@ import { readPostmasterFile } from './postmaster.ts';
 import { programEnvironment } from './run-program.ts';
 
 const rotateAbove = 2 * 1024 * 1024;
+const stillDying = /pre-existing shared memory block|lock file "postmaster.pid" already exists/;
 const truncateAbove = 16 * 1024 * 1024;
 
 /** How a server is started. */
@@ -24,8 +25,8 @@ export interface ServerLaunch {
 
 /**
  * Starts the server in a session of its own, so that Ctrl-C in a terminal does not reach it, and resolves when
- * it takes connections. Recovery after a crash may be long: it is waited for while the process lives. Backends
- * that outlived their killed server hold its shared memory for a moment: then it is tried again. `onSpawn` hears
+ * it takes connections. Recovery after a crash may be long: it is waited for while the process lives. A server
+ * that was killed holds its memory and its number until the last of it is gone: then it is tried again. `onSpawn` hears
  * of each process before it is ready, for who must be able to stop it.
  */
 export async function launchServer(
@@ -36,7 +37,7 @@ export async function launchServer(
   for (;;) {
     const outcome = await launchOnce(launch, onSpawn);
     if (typeof outcome !== 'string') return outcome;
-    if (!outcome.includes('pre-existing shared memory block') || Date.now() > end) {
+    if (!stillDying.test(outcome) || Date.now() > end) {
       throw databaseFailure('PostgreSQL', outcome);
     }
     await sleep(200);
@@ -73,19 +74,27 @@ async function launchOnce(
   launch: ServerLaunch,
   onSpawn?: (child: ChildProcess) => void,
 ): Promise<ChildProcess | string> {
-  if (sizeOf(launch.logFile) > rotateAbove) renameSync(launch.logFile, `${launch.logFile}.1`);
+  rotateLog(launch.logFile);
   const before = sizeOf(launch.logFile);
   const child = spawnServer(launch);
   onSpawn?.(child);
-  let failure = '';
-  child.once('error', (error) => (failure = error.message));
-  for (let waited = 0; ; waited += 20) {
-    if (failure !== '') return failure;
-    if (hasEnded(child)) return readFileSync(launch.logFile).subarray(before).toString('utf8');
-    const postmaster = await readPostmasterFile(launch.clusterDir);
-    if (postmaster?.pid === child.pid && postmaster?.status === 'ready') return child;
-    if (waited % 10_000 === 9_980)
-      launch.log.info({}, 'PostgreSQL is still starting: it replays its log after a crash');
+  try {
+    await Promise.race([once(child, 'exit'), becomesReady(child, launch)]);
+  } catch (error) {
+    return String(error);
+  }
+  return hasEnded(child) ? readFileSync(launch.logFile).subarray(before).toString('utf8') : child;
+}
+
+async function becomesReady(child: ChildProcess, { clusterDir, log }: ServerLaunch): Promise<void> {
+  let sayAt = Date.now() + 10_000;
+  while (child.pid !== undefined && !hasEnded(child)) {
+    const postmaster = await readPostmasterFile(clusterDir);
+    if (postmaster?.pid === child.pid && postmaster?.status === 'ready') return;
+    if (Date.now() > sayAt) {
+      sayAt = Infinity;
+      log.info({}, 'PostgreSQL is still starting: it replays its log after a crash');
+    }
     await sleep(20);
   }
 }
@@ -103,6 +112,10 @@ function spawnServer({ program, args, clusterDir, account, logFile }: ServerLaun
   } finally {
     closeSync(output);
   }
+}
+
+function rotateLog(logFile: string): void {
+  if (sizeOf(logFile) > rotateAbove) renameSync(logFile, `${logFile}.1`);
 }
 
 function sizeOf(path: string): number {
