@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['entrepot-source', 'module', 'node', 'import', 'default'];
+// Vitest hands them to node too, for require() as well: 'import' or 'module' here would break CommonJS packages
+const conditions = ['entrepot-source', 'node'];
 const skipped = ['**/node_modules/**', '**/dist/**', '.tools/**'];
 const withDatabase = '**/*.db.test.ts';
 const endToEnd = '**/*.e2e.test.ts';
