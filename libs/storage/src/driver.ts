@@ -49,6 +49,8 @@ export interface Appender {
   append(chunks: readonly Buffer[]): Promise<void>;
   /** Makes everything that was appended durable, and returns what resumes it. */
   flush(): Promise<AppenderState>;
+  /** Hands everything that was appended to `consume`, in order, durable or not: a digest of another algorithm. */
+  readBack(consume: ChunkConsumer): Promise<void>;
   /**
    * Makes the bytes durable and visible as the object at `key`, atomically. An existing object is left alone
    * unless `replace` (the healing of a damaged blob). The appender has ended.
@@ -83,13 +85,16 @@ export interface StorageDriver {
   /** Refuses with cause and fix when the storage is not there, not writable, or lacks what the driver needs. */
   probe(): Promise<void>;
   stat(key: string): Promise<ObjectStat | undefined>;
-  /** Hands the object's bytes, or `range` of them, to `consume` in order. `false` when there is no such object. */
+  /**
+   * Hands the object's bytes, or `range` of them clipped to its end, to `consume` in order. `false` when there is
+   * no such object. What `consume` throws ends the read and is thrown on.
+   */
   read(key: string, range: ByteRange | undefined, consume: ChunkConsumer): Promise<boolean>;
-  /** Where the bytes can be had without this process; `undefined` when they can not. */
+  /** Where the bytes can be had without this process, asked of an object that is there; `undefined`: nowhere. */
   locate(key: string): Promise<ObjectLocation | undefined>;
   /** Writes a small object whole, replacing what is there, durable when it resolves. */
   put(key: string, bytes: Buffer): Promise<void>;
-  /** Removes objects; those that are not there are no error. */
+  /** Removes objects, and what appenders left at such a key; those that are not there are no error. */
   remove(keys: readonly string[]): Promise<void>;
   /** Every object whose key starts with `prefix`, in no promised order. */
   list(prefix: string): AsyncIterable<ObjectEntry>;
@@ -98,7 +103,8 @@ export interface StorageDriver {
   /**
    * Goes on with an appender whose `flush` returned `state` with `size` bytes, as the only writer: bytes that
    * came after that flush are dropped, and late writes of the old writer can never reach it (file system: the
-   * acknowledged prefix is copied to `key`, a new one). `prefix` sees the acknowledged bytes in order.
+   * acknowledged prefix is copied to `key`, a new one, and the old key stays until it is removed: what flush returned
+   * must resume until the next flush is remembered). `prefix` sees the acknowledged bytes in order.
    * `undefined` when they are gone or shorter.
    */
   resume(key: string, from: ResumePoint, prefix: ChunkConsumer): Promise<Appender | undefined>;

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { AppError } from '@entrepot/errors/app-error';
+import type { Digest, DigestAlgorithm } from '@entrepot/oci/digest';
+import type { ByteRange, ChunkConsumer, ObjectLocation, StorageDriver } from '@entrepot/storage/driver';
+import { BlobWriter, type FlushedUpload } from './blob-writer.ts';
+import { GatherBudget } from './gather-budget.ts';
+import { blobDigest, blobKey, blobPrefix, uploadKey } from './layout.ts';
+
+const gatherLimit = 48 * 1024 * 1024;
+
+/** What the client said of an upload when it opened it. */
+export interface UploadOptions {
+  /** The algorithm in which its digest will be asked for. */
+  readonly algorithm: DigestAlgorithm;
+  /** The digest that it promises. */
+  readonly declaredDigest?: Digest;
+  /** Bytes that it promises. */
+  readonly expectedSize?: number;
+}
+
+/** The last durable point of an upload, and the generation of the writer that reached it. */
+export interface UploadPoint extends FlushedUpload {
+  readonly generation: number;
+}
+
+/** One line of a listing of blobs. */
+export interface StoredBlob {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly modifiedAt: Date;
+}
+
+/**
+ * Blobs by digest and uploads by id, on a storage driver. It knows bytes and nothing else: which repository may
+ * read a blob, and who may write to an upload, is for libs/catalog and libs/ingest.
+ *
+ * Throws what its driver throws: AppError `STORAGE_FULL`, `STORAGE_FAILED`.
+ */
+export class ContentStore {
+  readonly driver: StorageDriver;
+  readonly #budget = new GatherBudget(gatherLimit);
+
+  constructor(driver: StorageDriver) {
+    this.driver = driver;
+  }
+
+  /** Bytes of the blob; `undefined` when there is none. */
+  async stat(digest: Digest): Promise<number | undefined> {
+    return (await this.driver.stat(blobKey(digest)))?.size;
+  }
+
+  /** Hands the blob's bytes, or `range` of them, to `consume` in order; `false` when there is no such blob. */
+  read(digest: Digest, range: ByteRange | undefined, consume: ChunkConsumer): Promise<boolean> {
+    return this.driver.read(blobKey(digest), range, consume);
+  }
+
+  /**
+   * The whole blob, for what has to be parsed; `undefined` when there is none.
+   *
+   * @throws AppError `TOO_LARGE` when it has more than `maxBytes`.
+   */
+  async readWhole(digest: Digest, maxBytes: number): Promise<Buffer | undefined> {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const found = await this.driver.read(blobKey(digest), { start: 0, end: maxBytes + 1 }, (chunk) => {
+      size += chunk.length;
+      chunks.push(Buffer.from(chunk));
+    });
+    if (!found) return undefined;
+    if (size > maxBytes) throw new AppError('TOO_LARGE', `${digest} has more than ${maxBytes} bytes`);
+    return Buffer.concat(chunks, size);
+  }
+
+  /** Where the blob's bytes can be had without this process, asked of a blob that is there. */
+  locate(digest: Digest): Promise<ObjectLocation | undefined> {
+    return this.driver.locate(blobKey(digest));
+  }
+
+  /** Every blob of the store, in no promised order; keys that are no blob's are passed over. */
+  async *listBlobs(): AsyncGenerator<StoredBlob> {
+    for await (const { key, size, modifiedAt } of this.driver.list(blobPrefix)) {
+      const digest = blobDigest(key);
+      if (digest !== undefined) yield { digest, size, modifiedAt };
+    }
+  }
+
+  /** Opens the upload `uuid` for the writer of `generation`, which nobody else is. */
+  async openUpload(uuid: string, generation: number, options: UploadOptions): Promise<BlobWriter> {
+    const { algorithm, declaredDigest, expectedSize } = options;
+    const appender = await this.driver.create(uploadKey(uuid, generation), {
+      ...(declaredDigest === undefined ? {} : { finalKey: blobKey(declaredDigest) }),
+      ...(expectedSize === undefined ? {} : { expectedSize }),
+    });
+    return new BlobWriter({ appender, algorithm, hash: createHash(algorithm), budget: this.#budget });
+  }
+
+  /**
+   * Goes on with an upload that another writer left at `from`, as the writer of the new `generation`. Its durable
+   * bytes are hashed in the same pass. `undefined` when they are gone. The old generation's bytes stay until
+   * `discardUpload`: remember the new one's first flush before.
+   */
+  async resumeUpload(
+    uuid: string,
+    generation: number,
+    from: UploadPoint,
+    algorithm: DigestAlgorithm,
+  ): Promise<BlobWriter | undefined> {
+    const hash = createHash(algorithm);
+    const point = { key: uploadKey(uuid, from.generation), state: from.state, size: from.size };
+    const appender = await this.driver.resume(
+      uploadKey(uuid, generation),
+      point,
+      (chunk) => void hash.update(chunk),
+    );
+    return appender && new BlobWriter({ appender, algorithm, hash, budget: this.#budget });
+  }
+
+  /** Forgets the bytes that the writer of `generation` left. Idempotent. */
+  discardUpload(uuid: string, generation: number): Promise<void> {
+    return this.driver.remove([uploadKey(uuid, generation)]);
+  }
+}

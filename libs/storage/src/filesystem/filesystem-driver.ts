@@ -1,0 +1,120 @@
+import { rmdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type {
+  Appender,
+  ByteRange,
+  ChunkConsumer,
+  ObjectEntry,
+  ObjectLocation,
+  ObjectStat,
+  ResumePoint,
+  StorageDriver,
+} from '../driver.ts';
+import { assertStorageKey } from '../storage-key.ts';
+import { DirectoryDurability } from './directory-durability.ts';
+import { FilesystemAppender } from './filesystem-appender.ts';
+import { filesystemError, systemCode } from './filesystem-error.ts';
+import { listFiles } from './list-files.ts';
+import { probeDirectory } from './probe-directory.ts';
+import { putFile } from './put-file.ts';
+import { readFileRange } from './read-file.ts';
+import { unlinkFile } from './unlink-file.ts';
+
+/** Says that a directory may stay: it is in use again, or someone else removed it. */
+const keepsDirectory: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EBUSY']);
+
+/**
+ * Objects as files below `root`, readable by this user alone. Small things are done by system calls on this thread,
+ * since the page cache answers faster than the thread pool; syncs and long transfers never are.
+ */
+export class FilesystemDriver implements StorageDriver {
+  readonly name = 'filesystem';
+  readonly #root: string;
+  readonly #directories: DirectoryDurability;
+
+  constructor(options: { readonly root: string }) {
+    this.#root = resolve(options.root);
+    this.#directories = new DirectoryDurability(this.#root);
+  }
+
+  probe(): Promise<void> {
+    return probeDirectory(this.#root);
+  }
+
+  async stat(key: string): Promise<ObjectStat | undefined> {
+    const path = this.#pathOf(key);
+    try {
+      const facts = statSync(path, { throwIfNoEntry: false });
+      return facts?.isFile() === true ? { size: facts.size, modifiedAt: facts.mtime } : undefined;
+    } catch (error) {
+      throw filesystemError(error, 'look at', path);
+    }
+  }
+
+  async read(key: string, range: ByteRange | undefined, consume: ChunkConsumer): Promise<boolean> {
+    return readFileRange(this.#pathOf(key), range, consume);
+  }
+
+  async locate(key: string): Promise<ObjectLocation | undefined> {
+    return { file: this.#pathOf(key) };
+  }
+
+  async put(key: string, bytes: Buffer): Promise<void> {
+    const path = this.#pathOf(key);
+    try {
+      await putFile(path, bytes, this.#directories);
+    } catch (error) {
+      throw filesystemError(error, 'write', path);
+    }
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      const path = this.#pathOf(key);
+      try {
+        unlinkFile(path);
+        this.#removeIfEmpty(dirname(path));
+      } catch (error) {
+        throw filesystemError(error, 'remove', path);
+      }
+    }
+  }
+
+  async *list(prefix: string): AsyncGenerator<ObjectEntry> {
+    try {
+      yield* listFiles(this.#root, prefix);
+    } catch (error) {
+      throw filesystemError(error, 'list', join(this.#root, prefix));
+    }
+  }
+
+  async create(key: string): Promise<Appender> {
+    return this.#appender(key);
+  }
+
+  async resume(key: string, from: ResumePoint, prefix: ChunkConsumer): Promise<Appender | undefined> {
+    const appender = this.#appender(key);
+    if (await appender.copyFrom(this.#pathOf(from.key), from, prefix)) return appender;
+    await appender.discard();
+    return undefined;
+  }
+
+  #appender(key: string): FilesystemAppender {
+    const pathOf = (other: string): string => this.#pathOf(other);
+    return new FilesystemAppender({ path: this.#pathOf(key), pathOf, directories: this.#directories });
+  }
+
+  #pathOf(key: string): string {
+    assertStorageKey(key);
+    return `${this.#root}/${key}`;
+  }
+
+  #removeIfEmpty(directory: string): void {
+    if (directory === this.#root) return;
+    try {
+      rmdirSync(directory);
+    } catch (error) {
+      if (!keepsDirectory.has(systemCode(error) ?? '')) throw error;
+    }
+  }
+}
