@@ -57,9 +57,12 @@ function indexType(manifest: Manifest): string {
 
 function manifestType(manifest: Manifest): string {
   const config = manifest.config?.mediaType ?? '';
-  const known = findType(manifest.artifactType ?? '') ?? findType(config);
-  if (known === 'IMAGE' && manifest.annotations[wasmAnnotation] !== undefined) return 'WASM';
-  return known ?? namedConfig.exec(config)?.[1]?.toUpperCase() ?? 'UNKNOWN';
+  const known = findType(manifest.artifactType ?? '') ?? findType(config) ?? typeByConfigName(config);
+  return known === 'IMAGE' && manifest.annotations[wasmAnnotation] !== undefined ? 'WASM' : known;
+}
+
+function typeByConfigName(config: string): string {
+  return namedConfig.exec(config)?.[1]?.toUpperCase() ?? 'UNKNOWN';
 }
 
 function findType(mediaType: string): string | undefined {

@@ -140,7 +140,7 @@ function parseDigestMember(value: unknown, member: string): Digest {
 }
 
 function parseStrings(value: unknown, member: string): readonly string[] {
-  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value as string[];
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
   throw manifestInvalid(`${member} is ${shown(value)}: it must be a list of strings.`);
 }
 

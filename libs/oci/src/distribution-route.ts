@@ -26,6 +26,7 @@ export type DistributionRoute =
 /** No path in the grammar is longer: name 255, upload id 512, and room for the rest. */
 const maxPathLength = 1024;
 const base = '/v2/';
+const blobsSegment = '/blobs';
 const unknown: DistributionRoute = { kind: 'unknown' };
 const uploadIdPattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,511}$/;
 const escapePattern = /%([0-9A-Fa-f]{2})?/g;
@@ -66,39 +67,35 @@ function parseDecoded(path: string): DistributionRoute {
   if (path === '/v2/_catalog') return { kind: 'catalog' };
   const last = path.lastIndexOf('/');
   const previous = path.lastIndexOf('/', last - 1);
-  // `/v2/x/y` and less has no room for a name before the noun
-  if (previous <= base.length) return unknown;
+  const noun = path.slice(previous + 1, last);
   const tail = path.slice(last + 1);
-  switch (path.slice(previous + 1, last)) {
-    case 'manifests':
-      return withName(path, previous, tail, manifestRoute);
-    case 'blobs':
-      return tail === 'uploads'
-        ? withName(path, previous, tail, uploadsRoute)
-        : withName(path, previous, tail, blobRoute);
-    case 'referrers':
-      return withName(path, previous, tail, referrersRoute);
-    case 'tags':
-      return tail === 'list' ? withName(path, previous, tail, tagsRoute) : unknown;
-    case 'uploads':
-      return path.endsWith('/blobs', previous)
-        ? uploadRoute(path, previous - '/blobs'.length, tail)
-        : unknown;
-    default:
-      return unknown;
-  }
+  const build = findBuilder(noun, tail);
+  const end = noun === 'uploads' ? previous - blobsSegment.length : previous;
+  // without a segment before the noun there is no name
+  if (build === undefined || end <= base.length) return unknown;
+  if (end !== previous && !path.endsWith(blobsSegment, previous)) return unknown;
+  const text = path.slice(base.length, end);
+  const name = parseRepositoryName(text);
+  return name === undefined ? invalidName(text) : build(name, tail);
 }
 
 type Build = (name: RepositoryName, tail: string) => DistributionRoute;
 
-function withName(path: string, end: number, tail: string, build: Build): DistributionRoute {
-  const name = parseRepositoryName(path.slice(base.length, end));
-  return name === undefined ? invalidName(path.slice(base.length, end)) : build(name, tail);
-}
-
-function uploadRoute(path: string, end: number, tail: string): DistributionRoute {
-  if (end <= base.length) return unknown;
-  return withName(path, end, tail, tail === '' ? uploadsRoute : uploadIdRoute);
+function findBuilder(noun: string, tail: string): Build | undefined {
+  switch (noun) {
+    case 'manifests':
+      return manifestRoute;
+    case 'blobs':
+      return tail === 'uploads' ? uploadsRoute : blobRoute;
+    case 'referrers':
+      return referrersRoute;
+    case 'tags':
+      return tail === 'list' ? tagsRoute : undefined;
+    case 'uploads':
+      return tail === '' ? uploadsRoute : uploadRoute;
+    default:
+      return undefined;
+  }
 }
 
 function tagsRoute(name: RepositoryName): DistributionRoute {
@@ -129,7 +126,7 @@ function referrersRoute(name: RepositoryName, tail: string): DistributionRoute {
   return digest === undefined ? invalidDigest(tail) : { kind: 'referrers', name, digest };
 }
 
-function uploadIdRoute(name: RepositoryName, id: string): DistributionRoute {
+function uploadRoute(name: RepositoryName, id: string): DistributionRoute {
   if (uploadIdPattern.test(id)) return { kind: 'upload', name, id };
   return invalid('UPLOAD_NOT_FOUND', 'The upload id is not one of this registry: start a new upload.');
 }

@@ -5,7 +5,8 @@ const nextPattern = /<([^<>]*)>\s*;\s*rel="?next"?/i;
  * relative to the host, its parameters already percent-encoded. Characters that would end the link are escaped.
  */
 export function formatNextLink(pathAndQuery: string): string {
-  return `<${pathAndQuery.replaceAll(/[^\x21-\x7e]|[<>"\\]/g, encodeURIComponent)}>; rel="next"`;
+  const target = pathAndQuery.toWellFormed().replaceAll(/[^\x21-\x7e]+|[<>"\\]/g, encodeURIComponent);
+  return `<${target}>; rel="next"`;
 }
 
 /** The target of the `next` link in a Link header, if it has one. */

@@ -114,7 +114,7 @@ function parseDocument(bytes: Uint8Array, limits: ManifestLimits): Members {
 function resolveMediaType(members: Members, header: string | undefined): ManifestMediaType {
   const body = optional(members['mediaType'], 'mediaType', parseMediaTypeMember);
   const mediaType = body ?? header ?? typeByMembers(members);
-  if (isSchema1Type(mediaType) || isSchema1Type(header ?? '') || members['schemaVersion'] === 1) {
+  if (members['schemaVersion'] === 1 || isSchema1Type(mediaType)) {
     throw manifestInvalid('Docker schema 1 manifests are not supported: push with Docker 1.10 or later.');
   }
   if (header !== undefined && header !== mediaType) {
@@ -122,11 +122,13 @@ function resolveMediaType(members: Members, header: string | undefined): Manifes
       `mediaType is ${shown(body)}, the Content-Type header ${shown(header)}: send the same.`,
     );
   }
-  if (isManifestType(mediaType) || isIndexType(mediaType)) return mediaType;
-  const known = `${mediaTypes.ociManifest}, ${mediaTypes.ociIndex} or their Docker schema 2 counterparts`;
-  throw manifestInvalid(
-    `${shown(mediaType)} is not a manifest type: send ${known} as mediaType and Content-Type.`,
-  );
+  if (!isManifestType(mediaType) && !isIndexType(mediaType)) {
+    const known = `${mediaTypes.ociManifest}, ${mediaTypes.ociIndex} or their Docker schema 2 counterparts`;
+    throw manifestInvalid(
+      `${shown(mediaType)} is not a manifest type: send ${known} as mediaType and Content-Type.`,
+    );
+  }
+  return mediaType;
 }
 
 function typeByMembers(members: Members): string {
@@ -134,13 +136,16 @@ function typeByMembers(members: Members): string {
 }
 
 function refuseTooMany(members: Members, limit: number): void {
-  let count = 2; // config and subject
-  for (const list of [members['layers'], members['manifests']]) if (Array.isArray(list)) count += list.length;
-  if (count - 2 > limit) {
-    throw manifestInvalid(
-      `The manifest names ${count - 2} descriptors, the limit is ${limit}: split it into several.`,
-    );
+  const { config, layers, manifests, subject } = members;
+  const count = [config, layers, manifests, subject].reduce((sum: number, value) => sum + countOf(value), 0);
+  if (count > limit) {
+    throw manifestInvalid(`The manifest names ${count} descriptors, the limit is ${limit}: split it up.`);
   }
+}
+
+function countOf(value: unknown): number {
+  if (Array.isArray(value)) return value.length;
+  return value === undefined || value === null ? 0 : 1;
 }
 
 function buildIndex(members: Members, mediaType: ManifestMediaType): Manifest {

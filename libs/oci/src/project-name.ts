@@ -14,6 +14,5 @@ export function parseProjectName(text: string): ProjectName | undefined {
 
 /** The project part of a repository name: its first path component. */
 export function projectNameOf(name: RepositoryName): ProjectName {
-  const end = name.indexOf('/');
-  return (end < 0 ? name : name.slice(0, end)) as string as ProjectName;
+  return name.split('/', 1).join('') as ProjectName;
 }
