@@ -238,6 +238,8 @@ export class UploadSession {
 
 async function receive(writer: BlobWriter, body: UploadBody): Promise<void> {
   await receiveBody(body.stream, writer, {
+    idleMs: 60_000,
+    minBytesPerSecond: 1024,
     ...(body.length === undefined ? {} : { expectedBytes: body.length }),
     ...(body.signal === undefined ? {} : { signal: body.signal }),
   });

@@ -104,33 +104,33 @@ CREATE FUNCTION record_manifest(
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
   repository bigint := ensure_repository(p_project, p_repository);
-  manifest_id bigint;
+  pushed bigint;
   was_live boolean;
   edges integer;
   fresh_bytes bigint := 0;
   tag_name text;
 BEGIN
-  SELECT m.id, m.live INTO manifest_id, was_live FROM manifest m
+  SELECT m.id, m.live INTO pushed, was_live FROM manifest m
   WHERE m.repository_id = repository AND m.digest = p_digest FOR NO KEY UPDATE;
-  IF manifest_id IS NULL THEN
+  IF pushed IS NULL THEN
     INSERT INTO manifest AS m (repository_id, digest, media_type, artifact_type, type, accessory_type,
       config_digest, subject_digest, payload, total_size, annotations, facts)
     VALUES (repository, p_digest, p_media_type, p_artifact_type, p_type, p_accessory_type, p_config, p_subject,
       p_payload, p_size, p_annotations, p_facts)
-    ON CONFLICT (repository_id, digest) DO NOTHING RETURNING m.id INTO manifest_id;
-    IF manifest_id IS NULL THEN
-      SELECT m.id, m.live INTO manifest_id, was_live FROM manifest m
+    ON CONFLICT (repository_id, digest) DO NOTHING RETURNING m.id INTO pushed;
+    IF pushed IS NULL THEN
+      SELECT m.id, m.live INTO pushed, was_live FROM manifest m
       WHERE m.repository_id = repository AND m.digest = p_digest FOR NO KEY UPDATE;
     END IF;
   END IF;
   IF was_live IS FALSE THEN
-    UPDATE manifest m SET live = true, deleted_at = NULL, pushed_at = now() WHERE m.id = manifest_id;
+    UPDATE manifest m SET live = true, deleted_at = NULL, pushed_at = now() WHERE m.id = pushed;
   END IF;
 
   IF was_live IS NOT TRUE THEN
     IF cardinality(p_blobs) > 0 THEN
       INSERT INTO manifest_blob (manifest_id, repository_id, blob_id)
-      SELECT record_manifest.manifest_id, repository, b.id
+      SELECT pushed, repository, b.id
       FROM unnest(p_blobs) d JOIN blob b ON b.digest = d AND b.state = 'live'
       JOIN repository_blob l ON l.repository_id = repository AND l.blob_id = b.id
       ORDER BY b.id ON CONFLICT DO NOTHING;
@@ -147,26 +147,26 @@ BEGIN
     END IF;
     IF cardinality(p_children) > 0 THEN
       INSERT INTO manifest_child (manifest_id, repository_id, digest, child_id)
-      SELECT DISTINCT record_manifest.manifest_id, repository, d, m.id
+      SELECT DISTINCT pushed, repository, d, m.id
       FROM unnest(p_children) d LEFT JOIN manifest m ON m.repository_id = repository AND m.digest = d AND m.live
       ORDER BY m.id ON CONFLICT DO NOTHING;
       IF NOT (SELECT sparse_indexes FROM project WHERE id = p_project) AND EXISTS (
-        SELECT 1 FROM manifest_child c WHERE c.manifest_id = record_manifest.manifest_id AND c.child_id IS NULL
+        SELECT 1 FROM manifest_child c WHERE c.manifest_id = pushed AND c.child_id IS NULL
       ) THEN
         RAISE EXCEPTION 'content is missing'
           USING ERRCODE = 'EN001', DETAIL = missing_content(repository, '{}', p_children);
       END IF;
       UPDATE manifest m SET total_size = p_size + coalesce((SELECT sum(k.total_size) FROM manifest k
         WHERE k.repository_id = repository AND k.digest = ANY (p_children) AND k.live), 0)
-      WHERE m.id = manifest_id;
+      WHERE m.id = pushed;
     END IF;
-    UPDATE manifest_child c SET child_id = record_manifest.manifest_id
+    UPDATE manifest_child c SET child_id = pushed
     WHERE c.repository_id = repository AND c.digest = p_digest AND c.child_id IS NULL;
     INSERT INTO usage_delta (project_id, bytes) VALUES (p_project, fresh_bytes + length(p_payload));
   END IF;
 
   FOREACH tag_name IN ARRAY p_tags LOOP
-    PERFORM move_tag(repository, tag_name, manifest_id, p_actor, 'push');
+    PERFORM move_tag(repository, tag_name, pushed, p_actor, 'push');
   END LOOP;
   UPDATE repository r SET pushed_at = now() WHERE r.id = repository AND r.pushed_at IS NULL;
 
@@ -180,7 +180,7 @@ BEGIN
     p_repository || CASE WHEN cardinality(p_tags) > 0 THEN ':' || p_tags[1]
       ELSE '@' || CASE get_byte(p_digest, 0) WHEN 1 THEN 'sha256:' ELSE 'sha512:' END || encode(substr(p_digest, 2), 'hex') END,
     p_project);
-  RETURN manifest_id;
+  RETURN pushed;
 END $$;
 -- Ends an upload and notes the intent to publish its bytes, before any of them moves to the blob's key: a crash
 -- between the two leaves a row, and its review, that collection knows. Generation 0 says that the upload had no
