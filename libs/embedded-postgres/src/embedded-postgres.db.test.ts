@@ -211,7 +211,7 @@ describe('after kill -9', () => {
     victim.on('error', () => undefined);
     await victim.connect();
     const { rows } = await victim.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-    process.kill(rows[0].pid, 'SIGKILL');
+    process.kill(rows[0]!.pid, 'SIGKILL');
     expect(await askUntilAnswered(server.connection, 'SELECT 1 AS answer')).toBe('1');
   });
 
