@@ -13,7 +13,8 @@ import { UploadIds } from '@entrepot/ingest/upload-id';
 import { UploadSession } from '@entrepot/ingest/upload-session';
 import type { Logger } from '@entrepot/telemetry/logger';
 import type { Metrics } from '@entrepot/telemetry/metrics';
-import { Authorizer, type AuthorizerParts } from './authorizer.ts';
+import { Authorizer } from './authorizer.ts';
+import { CallerReader, type CallerReaderParts } from './caller.ts';
 import { dispatch, type Outcome } from './dispatch.ts';
 import { Exchange } from './exchange.ts';
 import type { RegistryConfig, RegistryContext } from './registry-context.ts';
@@ -22,7 +23,7 @@ import type { RegistryConfig, RegistryContext } from './registry-context.ts';
 export interface RegistryResources {
   readonly database: Database;
   readonly store: ContentStore;
-  readonly access: AuthorizerParts;
+  readonly access: Omit<CallerReaderParts, 'database'>;
   /** The instance's secret: the key of upload ids is derived from it. */
   readonly secretKey: Buffer;
   readonly log: Logger;
@@ -52,7 +53,7 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
     blobs,
     manifests: new Manifests(database),
     pages: new TagPages(database),
-    authorizer: new Authorizer(lookups, resources.access),
+    authorizer: new Authorizer(lookups, new CallerReader({ ...resources.access, database })),
     manifestCache: new ManifestCache(config.manifestCacheBytes),
     uploadIds: new UploadIds(createHmac('sha256', resources.secretKey).update('upload ids').digest()),
     uploads: new UploadSession({ store, uploads, blobs, owner: randomUUID() }),

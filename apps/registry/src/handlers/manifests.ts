@@ -23,7 +23,7 @@ const mostTags = 10;
 /** `GET` and `HEAD` of a manifest (distribution-spec, "Pulling manifests"). */
 export async function getManifest(context: RegistryContext, exchange: Exchange, target: ManifestTarget): Promise<void> {
   const { reference } = target;
-  const content = 'tag' in reference ? reference : { manifest: reference.digest };
+  const content = reference.tag === undefined ? { manifest: reference.digest } : { tag: reference.tag };
   const { answer } = await context.authorizer.authorize(exchange, { repository: target.name, action: 'pull', content });
   repositoryOf(answer, target.name);
   const manifest = readable(answer.manifest, target, exchange);
@@ -81,7 +81,7 @@ export async function putManifest(context: RegistryContext, exchange: Exchange, 
     repository: target.name,
     bytes,
     contentType: exchange.header('content-type'),
-    digest: 'digest' in target.reference ? target.reference.digest : undefined,
+    digest: target.reference.digest,
     tags,
     origin: context.authorizer.originOf(exchange, granted),
   });
@@ -94,12 +94,12 @@ export async function putManifest(context: RegistryContext, exchange: Exchange, 
     recorded.digest,
   ];
   if (recorded.subject !== undefined) headers.push('OCI-Subject', recorded.subject);
-  if ('digest' in target.reference) for (const tag of tags) headers.push('OCI-Tag', tag);
+  if (target.reference.tag === undefined) for (const tag of tags) headers.push('OCI-Tag', tag);
   exchange.sendEmpty(201, headers);
 }
 
 function tagsOf(exchange: Exchange, reference: Reference): readonly Tag[] {
-  if ('tag' in reference) return [reference.tag];
+  if (reference.tag !== undefined) return [reference.tag];
   const names = exchange.query.getAll('tag');
   if (names.length > mostTags) {
     throw new AppError('BAD_REQUEST', `at most ${mostTags} tags can be set by one push, not ${names.length}`);
@@ -116,12 +116,12 @@ export async function deleteManifest(context: RegistryContext, exchange: Exchang
   const granted = await context.authorizer.authorize(exchange, { repository: target.name, action: 'delete' });
   const { id } = repositoryOf(granted.answer, target.name);
   const origin = context.authorizer.originOf(exchange, granted);
-  if ('tag' in target.reference) await context.manifests.deleteTag(id, target.reference.tag, origin);
+  if (target.reference.tag !== undefined) await context.manifests.deleteTag(id, target.reference.tag, origin);
   else await context.manifests.delete(id, target.reference.digest, origin);
   exchange.sendEmpty(202);
 }
 
 function manifestUnknown({ name, reference }: ManifestTarget): AppError {
-  const what = 'tag' in reference ? `tag ${reference.tag}` : `manifest ${reference.digest}`;
+  const what = reference.tag !== undefined ? `tag ${reference.tag}` : `manifest ${reference.digest}`;
   return new AppError('MANIFEST_NOT_FOUND', `${what} is not in repository ${name}; list its tags to see what is`);
 }

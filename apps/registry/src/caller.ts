@@ -1,0 +1,135 @@
+import type { IncomingMessage } from 'node:http';
+import type { Authenticator } from '@entrepot/access/authenticate';
+import { challengeFor } from '@entrepot/access/challenge';
+import { listPermittedProjects } from '@entrepot/access/permitted-projects';
+import { principalKey, toTokenPrincipal, type KnownPrincipal } from '@entrepot/access/principal';
+import { findProjectOfName } from '@entrepot/access/project-of-name';
+import type { RequestOrigins } from '@entrepot/access/request-origin';
+import { rightsForRepositories } from '@entrepot/access/rights';
+import { hasRecentUpload } from '@entrepot/catalog/recent-upload';
+import type { Database } from '@entrepot/database/database';
+import { AppError } from '@entrepot/errors/app-error';
+import type { AccessEntry } from '@entrepot/identity/token-claims';
+import type { TokenVerifier, VerifiedToken } from '@entrepot/identity/token-verifier';
+import type { UploadOwner } from '@entrepot/ingest/upload-id';
+import type { RepositoryName } from '@entrepot/oci/repository-name';
+import type { Scope } from '@entrepot/oci/scope';
+import { registryActions } from '@entrepot/policy/registry-actions';
+import { ChallengeError } from './challenge-error.ts';
+import type { Exchange } from './exchange.ts';
+import { explainRefusal } from './explain-refusal.ts';
+
+/** Who sent a request, in the form of a token whatever the credentials were. */
+export interface Caller {
+  readonly token: VerifiedToken;
+  /** The token has expired: good for finishing a push that began in time, and for nothing else. */
+  readonly expired: boolean;
+  readonly uploadOwner: UploadOwner;
+}
+
+/** What reading callers takes. */
+export interface CallerReaderParts {
+  readonly database: Database;
+  readonly verifier: TokenVerifier;
+  readonly authenticator: Authenticator;
+  readonly origins: RequestOrigins;
+}
+
+const bearer = 'Bearer ';
+
+/** Reads who sent a request, and what the rest of the product knows of them. */
+export class CallerReader {
+  readonly #parts: CallerReaderParts;
+
+  constructor(parts: CallerReaderParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The caller; `undefined` without credentials. Basic credentials get the rights of this moment on `names`. A
+   * token or secret that does not hold is refused with a challenge that says why.
+   */
+  async read(exchange: Exchange, names: readonly RepositoryName[]): Promise<Caller | undefined> {
+    const header = exchange.req.headers.authorization;
+    if (header === undefined) return undefined;
+    if (header.startsWith(bearer)) {
+      const text = header.slice(bearer.length);
+      const verdict = this.#parts.verifier.find(text) ?? (await this.#parts.verifier.verify(text));
+      if (verdict.state === 'invalid') {
+        throw new ChallengeError(`the token is refused: ${verdict.reason}; get a new one`, this.challenge(exchange.req, [], 'invalid_token'));
+      }
+      return toCaller(verdict.token, verdict.state === 'expired');
+    }
+    return await this.#readBasic(exchange, header, names);
+  }
+
+  /** The WWW-Authenticate header for these scopes, on the host that the client used. */
+  challenge(req: IncomingMessage, scopes: readonly Scope[], error?: 'invalid_token' | 'insufficient_scope'): string {
+    return challengeFor(this.#parts.origins.read(req), scopes, error);
+  }
+
+  /** The address of the client, seen through trusted proxies. */
+  addressOf(req: IncomingMessage): string | undefined {
+    return this.#parts.origins.read(req).address;
+  }
+
+  /** The project that a repository of this name would belong to. */
+  async findProjectOf(repository: RepositoryName): Promise<{ id: number; version: number } | undefined> {
+    return await findProjectOfName(this.#parts.database, repository);
+  }
+
+  /** The projects that the caller may pull from; `undefined` for all. */
+  async listReadableProjects(caller: Caller): Promise<readonly number[] | undefined> {
+    const projects = await listPermittedProjects(this.#parts.database, caller.token.principal, 'repository:pull');
+    return projects?.map((project) => project.id);
+  }
+
+  /** Whether the caller finished a blob in this repository within the last ten minutes. */
+  async hasJustPushed(caller: Caller, repository: RepositoryName): Promise<boolean> {
+    return await hasRecentUpload(this.#parts.database, principalKey(caller.token.principal), repository);
+  }
+
+  /** Why a wish was refused, in as many words as the caller may know. */
+  async explainRefusal(caller: Caller | undefined, repository: RepositoryName, action: string): Promise<string> {
+    return await explainRefusal(this.#parts.database, caller?.token.principal, { repository, action });
+  }
+
+  async #readBasic(exchange: Exchange, header: string, names: readonly RepositoryName[]): Promise<Caller> {
+    const [scheme = '', encoded = ''] = header.split(' ', 2);
+    const [username, secret] = splitCredentials(scheme, encoded);
+    if (secret === undefined || username === undefined) {
+      throw new ChallengeError('the Authorization header is neither Bearer nor Basic', this.challenge(exchange.req, []));
+    }
+    try {
+      const address = this.addressOf(exchange.req);
+      const principal = await this.#parts.authenticator.authenticateBasic(username, secret, { address });
+      return toCaller(await this.#tokenOf(principal, names), false);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'UNAUTHORIZED') throw error;
+      throw new ChallengeError(`unauthorized: authentication required; ${error.message}`, this.challenge(exchange.req, []), error);
+    }
+  }
+
+  async #tokenOf(principal: KnownPrincipal, names: readonly RepositoryName[]): Promise<VerifiedToken> {
+    const rights = await rightsForRepositories(this.#parts.database, principal, names);
+    const repositories = new Map<string, AccessEntry>();
+    for (const [name, { project, rights: held }] of rights) {
+      const actions = registryActions(held);
+      repositories.set(name, { type: 'repository', name, actions, project: project.id, version: project.version });
+    }
+    return { subject: principal.name, principal: toTokenPrincipal(principal), repositories, catalog: false, issuedAt: 0, expiresAt: 0 };
+  }
+}
+
+function toCaller(token: VerifiedToken, expired: boolean): Caller {
+  const { principal } = token;
+  const uploadOwner: UploadOwner = principal === undefined ? { kind: 'anonymous', id: 0 } : { kind: principal.kind, id: principal.id };
+  return { token, expired, uploadOwner };
+}
+
+function splitCredentials(scheme: string, encoded: string): [string, string] | [] {
+  if (scheme.toLowerCase() !== 'basic') return [];
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return colon === -1 ? [] : [text.slice(0, colon), text.slice(colon + 1)];
+}
