@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { programEnvironment } from './checks/run-steps.ts';
+import { addCounts, countReport, listSkipped, type Counts, type VitestReport } from './testing/counts.ts';
+import { listLeftovers, runVariable } from './testing/leftovers.ts';
+import { listMissingPrograms } from './testing/programs.ts';
+
+const results = '.tools/test-results';
+const suites = ['unit', 'db', 'e2e'];
+const isCi = process.env['CI'] === 'true';
+const run = randomUUID();
+const environment = testEnvironment();
+
+/** Runs every suite and ends with the one line that sums them up. `--check` runs `pnpm check` before them. */
+async function main(withCheck: boolean): Promise<void> {
+  rmSync(results, { recursive: true, force: true });
+  mkdirSync(results, { recursive: true });
+  if (withCheck) await runProgram(process.execPath, ['tools/check.ts']);
+  const counts: Counts[] = [];
+  for (const suite of suites) counts.push(await runSuite(suite));
+  const total = addCounts([...counts, ...readCounts(), reportMissing(), await reportLeftovers()]);
+  console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  process.exitCode = total.failed === 0 ? 0 : 1;
+}
+
+async function runSuite(suite: string): Promise<Counts> {
+  console.log(`\n== ${suite}`);
+  const file = `${results}/${suite}.json`;
+  const output = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const exitCode = await runProgram('vitest', ['run', '--project', suite, ...output]);
+  const report = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as VitestReport) : undefined;
+  const skipped = report === undefined ? [] : listSkipped(report, process.cwd());
+  for (const name of skipped) console.log(`left out: ${name}`);
+  return countReport(report, exitCode);
+}
+
+/** What suites counted that are no tests of Vitest: the steps of the check, the cases of the conformance program. */
+function readCounts(): Counts[] {
+  const files = readdirSync(results).filter((name) => name.endsWith('.counts.json'));
+  return files.map((name) => JSON.parse(readFileSync(`${results}/${name}`, 'utf8')) as Counts);
+}
+
+function reportMissing(): Counts {
+  const missing = listMissingPrograms(environment['PATH'] ?? '');
+  if (missing.length > 0) {
+    console.log(`\nnot on this machine: ${missing.join(', ')} (.ci/install-tools gets them)`);
+  }
+  return { passed: 0, failed: isCi ? missing.length : 0, skipped: 0 };
+}
+
+/** No test may leave a process behind. What did is named, counted and ended. */
+async function reportLeftovers(): Promise<Counts> {
+  let left = listLeftovers(run);
+  for (let tries = 0; left.length > 0 && tries < 20; tries += 1) {
+    await sleep(250);
+    left = listLeftovers(run);
+  }
+  for (const { pid, command } of left) {
+    console.log(`left behind by a test: process ${pid}: ${command}`);
+    process.kill(pid, 'SIGKILL');
+  }
+  return { passed: 0, failed: left.length, skipped: 0 };
+}
+
+function testEnvironment(): NodeJS.ProcessEnv {
+  const base = programEnvironment();
+  const tools = process.env['ENTREPOT_TEST_TOOLS'] ?? `${homedir()}/.cache/entrepot-test-tools`;
+  const path = `${base['PATH']}:${tools}:/usr/sbin:/sbin`;
+  return { ...base, PATH: path, ENTREPOT_TEST_TOOLS: tools, [runVariable]: run };
+}
+
+function runProgram(program: string, args: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { env: environment, stdio: ['ignore', 'inherit', 'inherit'] });
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+await main(process.argv.includes('--check'));
