@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestAlgorithm, digestHex, isDigestLike, makeDigest, parseDigest } from './digest.ts';
 
-const hex = (length: number) =>
-  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length });
+const hex64 = fc.stringMatching(/^[0-9a-f]{64}$/);
+const hex128 = fc.stringMatching(/^[0-9a-f]{128}$/);
 const a64 = 'a'.repeat(64);
 
 describe('parseDigest', () => {
@@ -33,8 +33,8 @@ describe('parseDigest', () => {
 
   it('gives back algorithm and hex of every digest', () => {
     const parts = fc.oneof(
-      fc.record({ algorithm: fc.constant('sha256' as const), text: hex(64) }),
-      fc.record({ algorithm: fc.constant('sha512' as const), text: hex(128) }),
+      fc.record({ algorithm: fc.constant('sha256' as const), text: hex64 }),
+      fc.record({ algorithm: fc.constant('sha512' as const), text: hex128 }),
     );
     fc.assert(
       fc.property(parts, ({ algorithm, text }) => {
@@ -67,6 +67,6 @@ describe('isDigestLike', () => {
   });
 
   it('is true of every digest', () => {
-    fc.assert(fc.property(hex(64), (text) => isDigestLike(`sha256:${text}`)));
+    fc.assert(fc.property(hex64, (text) => isDigestLike(`sha256:${text}`)));
   });
 });

@@ -10,7 +10,7 @@ import {
   type Descriptor,
 } from './descriptor.ts';
 import type { Digest } from './digest.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { parseStrictJson, type JsonLimits } from './strict-json.ts';
 import { manifestInvalid, shown } from './manifest-error.ts';
 import {
   isIndexType,
@@ -23,20 +23,22 @@ import {
 } from './media-type.ts';
 
 /** What {@link parseManifest} refuses by size. */
-export interface ManifestLimits {
+export interface ManifestLimits extends JsonLimits {
   /** Bytes of the document. */
   readonly maxBytes: number;
   /** Descriptors: config, layers, children and subject together. */
   readonly maxReferences: number;
-  /** Levels of nested objects and lists. */
-  readonly maxDepth: number;
 }
 
-/** The limits of the registry: 4 MiB (distribution-spec § Pushing manifests), 4,096 references, 64 levels. */
+/**
+ * The limits of the registry: 4 MiB (distribution-spec § Pushing Manifests), 4,096 references, 64 levels, 100,000
+ * members in all.
+ */
 export const manifestLimits: ManifestLimits = {
   maxBytes: 4 * 1024 * 1024,
   maxReferences: 4096,
   maxDepth: 64,
+  maxMembers: 100_000,
 };
 
 /** A parsed manifest or index (image-spec manifest.md, image-index.md). Descriptors keep their order. */
@@ -108,7 +110,7 @@ function parseDocument(bytes: Uint8Array, limits: ManifestLimits): Members {
   } catch (cause) {
     throw manifestInvalid('The manifest is not valid UTF-8: send JSON in UTF-8.', cause);
   }
-  return asMembers(parseStrictJson(text, limits.maxDepth), 'The manifest');
+  return asMembers(parseStrictJson(text, limits), 'The manifest');
 }
 
 function resolveMediaType(members: Members, header: string | undefined): ManifestMediaType {

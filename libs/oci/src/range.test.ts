@@ -46,9 +46,9 @@ describe('parseRange', () => {
   });
 
   it('stays within the content, whatever the header', () => {
-    const digits = fc.string({ unit: fc.constantFrom(...'0123456789'), maxLength: 20 });
+    const digits = fc.string({ unit: fc.constantFrom(...'0123456789'.split('')), maxLength: 20 });
     const header = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: 'binary-ascii' }),
       fc.tuple(digits, digits).map(([first, last]) => `bytes=${first}-${last}`),
     );
     fc.assert(

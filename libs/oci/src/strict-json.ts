@@ -11,17 +11,26 @@ const closeBrace = 0x7d;
 /** Objects with more keys than this are checked with a Set; below it a linear search is faster. */
 const linearKeys = 8;
 
+/** What {@link parseStrictJson} refuses by size. */
+export interface JsonLimits {
+  /** Levels of nested objects and lists. */
+  readonly maxDepth: number;
+  /** Members of all objects together: bounds the time that a hostile text takes. */
+  readonly maxMembers: number;
+}
+
 class KeyScanner {
   readonly #text: string;
-  readonly #maxDepth: number;
+  readonly #limits: JsonLimits;
   readonly #keys: (string[] | undefined)[] = [];
   readonly #sets: (Set<string> | undefined)[] = [];
   #depth = 0;
+  #members = 0;
   #expectKey = false;
 
-  constructor(text: string, maxDepth: number) {
+  constructor(text: string, limits: JsonLimits) {
     this.#text = text;
-    this.#maxDepth = maxDepth;
+    this.#limits = limits;
   }
 
   scan(): void {
@@ -37,8 +46,8 @@ class KeyScanner {
 
   #open(isObject: boolean): void {
     this.#depth++;
-    if (this.#depth > this.#maxDepth) {
-      throw manifestInvalid(`The manifest nests deeper than ${this.#maxDepth} levels: flatten it.`);
+    if (this.#depth > this.#limits.maxDepth) {
+      throw manifestInvalid(`The manifest nests deeper than ${this.#limits.maxDepth} levels: flatten it.`);
     }
     this.#keys[this.#depth] = isObject ? [] : undefined;
     this.#sets[this.#depth] = undefined;
@@ -63,6 +72,9 @@ class KeyScanner {
   #key(key: string): void {
     const keys = this.#keys[this.#depth];
     if (keys === undefined) return;
+    if (++this.#members > this.#limits.maxMembers) {
+      throw manifestInvalid(`The manifest has more than ${this.#limits.maxMembers} members: split it up.`);
+    }
     const set = this.#sets[this.#depth];
     if (set ? set.has(key) : keys.includes(key)) {
       throw manifestInvalid(`The member ${shown(key)} stands twice in one object: keep one of them.`);
@@ -108,14 +120,14 @@ function refuseUnstorable(value: unknown): void {
 
 /**
  * Parses JSON (RFC 8259) and refuses what `JSON.parse` lets pass: an object that repeats a key, also when one is
- * written with escapes (§ 4: behaviour is unpredictable), more than `maxDepth` levels (§ 9), and strings that are
+ * written with escapes (§ 4: behaviour is unpredictable), more than the limits allow (§ 9), and strings that are
  * not Unicode text or hold U+0000 (§ 8.2). Linear in the length of the text.
  *
  * @throws AppError MANIFEST_INVALID
  */
-export function parseStrictJson(text: string, maxDepth: number): unknown {
+export function parseStrictJson(text: string, limits: JsonLimits): unknown {
   // before the parser, so that hostile nesting is never built; text that is no JSON fails here or there
-  new KeyScanner(text, maxDepth).scan();
+  new KeyScanner(text, limits).scan();
   const value = parseJson(text);
   if (text.includes(String.raw`\u`)) refuseUnstorable(value);
   return value;
