@@ -56,7 +56,7 @@ async function handle(context: RegistryContext, exchange: Exchange, route: Distr
   if (context.config.readOnly && !readOnlyMethods.has(exchange.method)) {
     throw new AppError('READ_ONLY', 'the registry is in read-only mode: nothing can be pushed or deleted until its administrator ends it');
   }
-  const handler = handlerOf(route, exchange.method);
+  const handler = handlerOf(route.kind, exchange.method);
   if (handler === undefined) {
     throw new AppError('METHOD_NOT_ALLOWED', `${exchange.method} is not possible here; possible are ${allowed(route)}`);
   }
@@ -65,8 +65,10 @@ async function handle(context: RegistryContext, exchange: Exchange, route: Distr
   await handler(context, exchange, route as never);
 }
 
-function handlerOf(route: Exclude<DistributionRoute, { kind: 'invalid' | 'unknown' }>, method: string): Handler<never> | undefined {
-  const methods: Readonly<Record<string, Handler<never>>> = endpoints[route.kind];
+type AnyHandler = (context: RegistryContext, exchange: Exchange, route: never) => Promise<void>;
+
+function handlerOf(kind: keyof Endpoints, method: string): AnyHandler | undefined {
+  const methods: Readonly<Record<string, AnyHandler>> = endpoints[kind];
   return Object.hasOwn(methods, method) ? methods[method] : undefined;
 }
 

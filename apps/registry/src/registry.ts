@@ -1,4 +1,4 @@
-import { createHmac, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Blobs } from '@entrepot/catalog/blobs';
 import { contentLookup } from '@entrepot/catalog/content-lookup';
@@ -24,8 +24,8 @@ export interface RegistryResources {
   readonly database: Database;
   readonly store: ContentStore;
   readonly access: Omit<CallerReaderParts, 'database'>;
-  /** The instance's secret: the key of upload ids is derived from it. */
-  readonly secretKey: Buffer;
+  /** The key of upload ids: 32 bytes, the same in every replica. */
+  readonly uploadIdKey: Buffer;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
@@ -55,7 +55,7 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
     pages: new TagPages(database),
     authorizer: new Authorizer(lookups, new CallerReader({ ...resources.access, database })),
     manifestCache: new ManifestCache(config.manifestCacheBytes),
-    uploadIds: new UploadIds(createHmac('sha256', resources.secretKey).update('upload ids').digest()),
+    uploadIds: new UploadIds(resources.uploadIdKey),
     uploads: new UploadSession({ store, uploads, blobs, owner: randomUUID() }),
     log,
     metrics,
