@@ -28,12 +28,19 @@ const prune = statement<{ id: number }>(
 export async function createRefreshToken(
   database: Database,
   principal: KnownPrincipal,
-  use: { readonly service: string; readonly clientId: string | undefined },
+  purpose: { readonly service: string; readonly clientId: string | undefined },
 ): Promise<string> {
   const token = randomBytes(32).toString('base64url');
   const { kind, id, credentialVersion } = principal;
-  const clientId = use.clientId?.slice(0, 255) ?? null;
-  await database.run(insert, [hashRobotSecret(token), kind, id, credentialVersion, use.service, clientId]);
+  const clientId = purpose.clientId?.slice(0, 255) ?? null;
+  await database.run(insert, [
+    hashRobotSecret(token),
+    kind,
+    id,
+    credentialVersion,
+    purpose.service,
+    clientId,
+  ]);
   return token;
 }
 

@@ -3,9 +3,11 @@ import { AppError } from '@entrepot/errors/app-error';
 import type { Logger } from '@entrepot/telemetry/logger';
 import { plainAddress, type TrustedProxies } from './trusted-proxies.ts';
 
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
 /** As much of a request as says where it came from. */
 export interface IncomingRequest {
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly headers: Headers;
   readonly socket: { readonly remoteAddress?: string | undefined; readonly encrypted?: boolean | undefined };
 }
 
@@ -44,23 +46,27 @@ export class RequestOrigins {
   read(request: IncomingRequest): RequestOrigin {
     const { headers, socket } = request;
     const peer = socket.remoteAddress;
-    const trusted = this.#trusted.includes(peer);
-    if (!trusted) this.#nameStranger(peer, headers);
-    const host = (trusted ? first(headers['x-forwarded-host']) : undefined) ?? first(headers['host']);
+    const forwarded = this.#forwarded(peer, headers);
+    const host = first(forwarded['x-forwarded-host']) ?? first(headers['host']);
     if (host === undefined || !isHost(host)) {
       throw new AppError(
         'BAD_REQUEST',
         'the Host header must be a host name or address, with or without a port',
       );
     }
-    const proto = trusted ? first(headers['x-forwarded-proto'])?.toLowerCase() : undefined;
-    const scheme =
-      proto === 'http' || proto === 'https' ? proto : socket.encrypted === true ? 'https' : 'http';
+    const direct = socket.encrypted === true ? 'https' : 'http';
     return {
-      scheme,
+      scheme: readScheme(forwarded['x-forwarded-proto']) ?? direct,
       host,
-      address: this.#clientAddress(peer, trusted ? headers['x-forwarded-for'] : undefined),
+      address: this.#clientAddress(peer, forwarded['x-forwarded-for']),
     };
+  }
+
+  // what the peer says of the request before it, as far as it is believed
+  #forwarded(peer: string | undefined, headers: Headers): Headers {
+    if (this.#trusted.includes(peer)) return headers;
+    this.#nameStranger(peer, headers);
+    return {};
   }
 
   // The nearest address that is not a proxy of ours: what stands before it, anybody may have written.
@@ -80,7 +86,7 @@ export class RequestOrigins {
     return client;
   }
 
-  #nameStranger(peer: string | undefined, headers: IncomingRequest['headers']): void {
+  #nameStranger(peer: string | undefined, headers: Headers): void {
     if (peer === undefined || this.#named.size >= 100 || this.#named.has(peer)) return;
     if (headers['x-forwarded-proto'] === undefined && headers['x-forwarded-host'] === undefined) return;
     this.#named.add(peer);
@@ -89,6 +95,11 @@ export class RequestOrigins {
       'X-Forwarded headers of this peer are ignored; if it is your proxy, add it to ENTREPOT_TRUSTED_PROXIES',
     );
   }
+}
+
+function readScheme(header: string | string[] | undefined): 'http' | 'https' | undefined {
+  const scheme = first(header)?.toLowerCase();
+  return scheme === 'http' || scheme === 'https' ? scheme : undefined;
 }
 
 function first(header: string | string[] | undefined): string | undefined {
