@@ -56,7 +56,6 @@ class KeyScanner {
 
   #close(): void {
     if (this.#depth > 0) this.#depth--;
-    this.#expectKey = false;
   }
 
   /** Takes the string whose text starts at `start`; returns the index of its closing quote. */
