@@ -126,14 +126,15 @@ export class BlobWriter {
 
   /** Starts the next batch; a promise when one is in flight that has to end first. */
   #sendOrWait(): Promise<void> | undefined {
-    if (this.#inFlight === undefined) {
-      this.#inFlight = this.#send();
-      return undefined;
-    }
-    return this.#inFlight.then(() => {
-      this.#throwFailure();
-      this.#inFlight ??= this.#send();
-    });
+    if (this.#inFlight !== undefined) return this.#sendAfter(this.#inFlight);
+    this.#inFlight = this.#send();
+    return undefined;
+  }
+
+  async #sendAfter(inFlight: Promise<void>): Promise<void> {
+    await inFlight;
+    this.#throwFailure();
+    this.#inFlight ??= this.#send();
   }
 
   /** Hands what was gathered to the appender. Never rejects: what goes wrong is met by the next call. */

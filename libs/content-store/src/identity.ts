@@ -25,7 +25,8 @@ function parseJson(text: string): unknown {
 
 function isIdentity(value: unknown): value is StorageIdentity {
   if (typeof value !== 'object' || value === null) return false;
-  const { instance, format, epoch } = value as Record<string, unknown>;
+  if (!('instance' in value && 'format' in value && 'epoch' in value)) return false;
+  const { instance, format, epoch } = value;
   const isEpoch = Number.isSafeInteger(epoch) && Number(epoch) >= 1;
   return typeof instance === 'string' && uuidGrammar.test(instance) && format === 1 && isEpoch;
 }

@@ -97,22 +97,22 @@ class BodyPump {
     this.#received = received;
     try {
       const wait = this.#writer.write(chunk);
-      if (wait !== undefined) this.#pause(wait);
+      if (wait !== undefined) void this.#holdBack(wait);
     } catch (error) {
       this.#fail(error);
     }
   };
 
-  #pause(wait: Promise<void>): void {
+  async #holdBack(wait: Promise<void>): Promise<void> {
     this.#isWaiting = true;
     this.#source.pause();
-    wait.then(
-      () => {
-        this.#isWaiting = false;
-        if (this.#timer !== undefined) this.#source.resume();
-      },
-      (error: unknown) => this.#fail(error),
-    );
+    try {
+      await wait;
+      this.#isWaiting = false;
+      if (this.#timer !== undefined) this.#source.resume();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   readonly #onEnd = (): void => {

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { AppError } from '@entrepot/errors/app-error';
 import type { Appender, AppenderState, ChunkConsumer, PublishResult, ResumePoint } from '../driver.ts';
 import type { DirectoryDurability } from './directory-durability.ts';
 import { syncData, writeAll } from './file-io.ts';
@@ -23,6 +24,7 @@ export class FilesystemAppender implements Appender {
   readonly #place: AppenderPlace;
   #descriptor: number | undefined;
   #made = false;
+  #hasEnded = false;
   #size = 0;
   #entryDurable = false;
 
@@ -89,6 +91,7 @@ export class FilesystemAppender implements Appender {
   }
 
   async close(): Promise<void> {
+    this.#hasEnded = true;
     if (this.#descriptor === undefined) return;
     const descriptor = this.#descriptor;
     this.#descriptor = undefined;
@@ -96,6 +99,7 @@ export class FilesystemAppender implements Appender {
   }
 
   #open(): number {
+    if (this.#hasEnded) throw new AppError('STORAGE_FAILED', `the appender at ${this.#place.path} has ended`);
     if (this.#descriptor === undefined) {
       this.#descriptor = openNewFile(this.#place.path, this.#place.directories);
       this.#made = true;

@@ -10,6 +10,7 @@ const fixes: Record<string, string> = {
   EROFS: 'the file system is mounted read-only: mount it read-write',
   EIO: 'the disk reports an error: check the kernel log and the health of the disk',
   ESTALE: 'the network file system lost the file: check the server and mount it again',
+  EEXIST: 'something that is not a directory is in its place: remove it or choose another directory',
   ENOTDIR: 'a part of the path is not a directory: remove that file or choose another directory',
 };
 const noRoom: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);

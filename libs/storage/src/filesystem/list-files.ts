@@ -1,15 +1,18 @@
 import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ObjectEntry } from '../driver.ts';
-import { isStorageKey } from '../storage-key.ts';
+import { assertStorageKey, isStorageKey } from '../storage-key.ts';
 import { systemCode } from './filesystem-error.ts';
+
+/** Says that nothing is there: it was removed, or never was a directory. */
+const gone: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR']);
 
 /** What may vanish while a listing walks is skipped: it is gone. */
 async function unlessGone<Result>(work: Promise<Result>): Promise<Result | undefined> {
   try {
     return await work;
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
+    if (gone.has(systemCode(error) ?? '')) return undefined;
     throw error;
   }
 }
@@ -42,6 +45,7 @@ async function* walk(root: string, base: string, prefix: string): AsyncGenerator
 
 /** Every file below `root` whose key starts with `prefix`; directories that can not hold one are not entered. */
 export function listFiles(root: string, prefix: string): AsyncGenerator<ObjectEntry> {
-  const lastSlash = prefix.lastIndexOf('/');
-  return walk(root, lastSlash === -1 ? '' : prefix.slice(0, lastSlash), prefix);
+  const base = prefix.slice(0, Math.max(0, prefix.lastIndexOf('/')));
+  if (base !== '') assertStorageKey(base);
+  return walk(root, base, prefix);
 }

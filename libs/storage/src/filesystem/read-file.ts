@@ -7,6 +7,8 @@ import { readBufferBytes, returnReadBuffer, takeReadBuffer } from './read-buffer
 /** Says that there is no such file, or that the path is a directory, which is no object either. */
 const absent: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
 
+const wholeFile: ByteRange = { start: 0, end: Number.MAX_SAFE_INTEGER };
+
 interface OpenFile {
   readonly path: string;
   readonly descriptor: number;
@@ -83,6 +85,14 @@ async function readLong(file: OpenFile, range: ByteRange, first: Buffer, consume
   }
 }
 
+/** The first buffer's worth, by calls on this thread. `undefined`: the path is a directory. */
+async function readFirst(file: OpenFile, range: ByteRange, buffer: Buffer, consume: ChunkConsumer) {
+  const bytes = fill(file, buffer, Math.min(readBufferBytes, range.end - range.start), range.start);
+  const consumed = bytes === undefined || bytes === 0 ? undefined : consume(buffer.subarray(0, bytes));
+  if (consumed !== undefined) await consumed;
+  return bytes;
+}
+
 /**
  * Hands `range` of the file, clipped to its end, or all of it to `consume`; `false` when there is no such file. Up
  * to 256 KiB cost one open, one read and one close on this thread: a third of what the thread pool or a stream
@@ -96,17 +106,14 @@ export async function readFileRange(
 ): Promise<boolean> {
   const file = openFile(path);
   if (file === undefined) return false;
-  const start = range?.start ?? 0;
-  const end = range?.end ?? Number.MAX_SAFE_INTEGER;
+  const wanted = range ?? wholeFile;
   const buffer = takeReadBuffer();
   try {
-    const bytes = fill(file, buffer, Math.min(readBufferBytes, end - start), start);
-    if (bytes === undefined) return false;
-    const consumed = bytes > 0 ? consume(buffer.subarray(0, bytes)) : undefined;
-    if (consumed !== undefined) await consumed;
-    const next = start + bytes;
-    if (bytes === readBufferBytes && next < end) await readLong(file, { start: next, end }, buffer, consume);
-    return true;
+    const bytes = await readFirst(file, wanted, buffer, consume);
+    if (bytes === readBufferBytes) {
+      await readLong(file, { start: wanted.start + bytes, end: wanted.end }, buffer, consume);
+    }
+    return bytes !== undefined;
   } finally {
     closeSync(file.descriptor);
     returnReadBuffer(buffer);
