@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { digestAlgorithm, digestHex, isDigestLike, makeDigest, parseDigest } from './digest.ts';
+import { digestAlgorithm, digestHex, digestOfHash, isDigestLike, makeDigest, parseDigest } from './digest.ts';
 
 const hex64 = fc.stringMatching(/^[0-9a-f]{64}$/);
 const hex128 = fc.stringMatching(/^[0-9a-f]{128}$/);
@@ -49,6 +49,13 @@ describe('parseDigest', () => {
 
   it('makes no digest of hex that belongs to the other algorithm', () => {
     expect(makeDigest('sha512', a64)).toBeUndefined();
+  });
+});
+
+describe('digestOfHash', () => {
+  it('makes the digest of a hash, and takes another length for a defect', () => {
+    expect(digestOfHash('sha256', a64)).toBe(`sha256:${a64}`);
+    expect(() => digestOfHash('sha512', a64)).toThrow(RangeError);
   });
 });
 

@@ -70,11 +70,13 @@ describe('a manifest', () => {
       layer('1', { mediaType: foreignType, urls }),
       layer('2', { mediaType: foreignType }),
       layer('3', { urls }),
+      layer('4', { mediaType: foreignType, urls: [] }),
     ];
     expect(parse({ ...image, layers }).blobs.map((each) => each.digest)).toEqual([
       digestOf('c'),
       digestOf('2'),
       digestOf('3'),
+      digestOf('4'),
     ]);
   });
 
