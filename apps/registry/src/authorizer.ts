@@ -74,15 +74,6 @@ export class Authorizer {
     return { caller, answer, projectId: facts.project.id };
   }
 
-  /** Whether the caller may pull from another repository: the source of a mount. */
-  async mayPull(caller: Caller, repository: RepositoryName): Promise<boolean> {
-    const answer = await this.#lookups.find({ repository, principal: principalOf(caller), content: undefined });
-    if (answer.repository === undefined) return false;
-    const { projectId, projectVersion } = answer.repository;
-    const facts = { principalVersion: answer.principalVersion, project: { id: projectId, version: projectVersion } };
-    return decide(caller.token, repository, 'pull', facts) === 'allowed';
-  }
-
   /** The projects that the caller may pull from; `undefined` for all. */
   async listReadableProjects(caller: Caller): Promise<readonly number[] | undefined> {
     return await this.#callers.listReadableProjects(caller);

@@ -7,19 +7,12 @@ import type { RepositoryName } from '@entrepot/oci/repository-name';
 import { isLostReference, translateCatalogError } from './catalog-error.ts';
 
 const link = statement<{ link_blob: number }>('blob.link', 'SELECT link_blob($1, $2, $3)');
-const mountFrom = statement<{ link_blob: number }>(
-  'blob.mount-from',
-  `SELECT link_blob($1, $2, b.digest) FROM blob b
-   JOIN repository_blob l ON l.blob_id = b.id
-   JOIN repository r ON r.id = l.repository_id AND r.name = $4 AND r.deleted_at IS NULL
-   WHERE b.digest = $3 AND b.state = 'live'`,
-);
-const mountAny = statement<{ link_blob: number }>(
-  'blob.mount-any',
+const mount = statement<{ link_blob: number }>(
+  'blob.mount',
   `SELECT link_blob($1, $2, b.digest) FROM blob b
    WHERE b.digest = $3 AND b.state = 'live' AND EXISTS (
      SELECT 1 FROM repository_blob l JOIN repository r ON r.id = l.repository_id AND r.deleted_at IS NULL
-     WHERE l.blob_id = b.id AND ($4::bigint[] IS NULL OR r.project_id = ANY ($4)))`,
+     WHERE l.blob_id = b.id AND ($4::text IS NULL OR r.name = $4) AND ($5::bigint[] IS NULL OR r.project_id = ANY ($5)))`,
 );
 const users = statement<{ digest: string }>(
   'blob.users',
@@ -70,18 +63,17 @@ export class Blobs {
 
   /**
    * Links a blob that another repository holds (distribution-spec, "Mounting a blob from another repository").
-   * `source` is a repository, or the projects that may be looked through (`undefined`: all). False when none has it.
+   * `source.repository`: only that one; `source.projectIds`: only those projects (`undefined`: all). False when
+   * none has it.
    */
   async mount(
     target: { projectId: number; repository: RepositoryName },
     digest: Digest,
-    source: { repository: RepositoryName } | { projectIds: readonly number[] | undefined },
+    source: { repository: RepositoryName | undefined; projectIds: readonly number[] | undefined },
   ): Promise<boolean> {
-    const from = 'repository' in source ? source.repository : source.projectIds;
-    const sql = 'repository' in source ? mountFrom : mountAny;
+    const values = [target.projectId, target.repository, digestToBytes(digest), source.repository, source.projectIds];
     try {
-      const rows = await this.#database.run(sql, [target.projectId, target.repository, digestToBytes(digest), from]);
-      return rows.length > 0;
+      return (await this.#database.run(mount, values)).length > 0;
     } catch (error) {
       if (isLostReference(error)) return false;
       throw translateCatalogError(error);

@@ -66,6 +66,8 @@ const dead = statement<{ id: number }>(
      DELETE FROM manifest_blob e USING found f WHERE e.manifest_id = f.id
    ), freed_children AS (
      DELETE FROM manifest_child e USING found f WHERE e.manifest_id = f.id
+   ), forgotten AS (
+     DELETE FROM manifest_missing_blob e USING found f WHERE e.manifest_id = f.id
    ) SELECT id FROM found`,
 );
 const bury = statement<{ id: number }>(

@@ -54,21 +54,19 @@ export async function postUpload(context: RegistryContext, exchange: Exchange, t
   sendProgress(exchange, { name: target.name, id }, { status: 202, size: 0, uuid: context.uploadIds.read(id, target.name).uuid });
 }
 
+// Whatever repository the client names, or none: only what its account may pull at this moment is looked through. A
+// source that is unknown or hidden, and one without the blob, all end in an upload as if nothing had been asked.
 async function mounted(
   context: RegistryContext,
   granted: Granted,
   repository: RepositoryName,
   wanted: { digest: Digest; from: string | undefined },
 ): Promise<boolean> {
+  const source = wanted.from === undefined ? undefined : parseRepositoryName(wanted.from);
+  if (wanted.from !== undefined && source === undefined) return false;
+  const projectIds = await context.authorizer.listReadableProjects(granted.caller);
   const target = { projectId: granted.projectId, repository };
-  if (wanted.from === undefined) {
-    const projectIds = await context.authorizer.listReadableProjects(granted.caller);
-    return await context.blobs.mount(target, wanted.digest, { projectIds });
-  }
-  const source = parseRepositoryName(wanted.from);
-  // unknown, not covered by the token or not readable: as if the source did not exist
-  if (source === undefined || !(await context.authorizer.mayPull(granted.caller, source))) return false;
-  return await context.blobs.mount(target, wanted.digest, { repository: source });
+  return await context.blobs.mount(target, wanted.digest, { repository: source, projectIds });
 }
 
 function readDigest(text: string, member: string): Digest {

@@ -12,7 +12,8 @@ export class ProjectEntity {
   @Column({ name: 'cve_allowlist', type: 'jsonb', default: { items: [] } }) declare cveAllowlist: CveAllowlist;
   /** Bytes; null for no limit. */
   @Column({ name: 'storage_limit', type: 'bigint', nullable: true }) declare storageLimit: number | null;
-  @Column({ name: 'sparse_indexes', type: 'boolean', default: false }) declare sparseIndexes: boolean;
+  /** Takes manifests whose content is not there. */
+  @Column({ type: 'boolean', default: false }) declare sparse: boolean;
   @Column({ name: 'access_version', type: 'integer', default: 1 }) declare accessVersion: number;
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' }) declare createdAt: Date;
   @Column({ name: 'updated_at', type: 'timestamptz', default: () => 'now()' }) declare updatedAt: Date;

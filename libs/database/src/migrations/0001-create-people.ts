@@ -52,7 +52,8 @@ CREATE TABLE project (
   metadata jsonb NOT NULL DEFAULT '{}',
   cve_allowlist jsonb NOT NULL DEFAULT '{"items":[]}',
   storage_limit bigint CHECK (storage_limit > 0),
-  sparse_indexes boolean NOT NULL DEFAULT false,
+  -- takes manifests whose content is not there (yet): mirrors that hold some platforms only
+  sparse boolean NOT NULL DEFAULT false,
   access_version integer NOT NULL DEFAULT 1,
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now(),

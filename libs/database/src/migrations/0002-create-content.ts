@@ -86,6 +86,15 @@ CREATE TABLE manifest_blob (
 );
 CREATE INDEX manifest_blob_link ON manifest_blob (repository_id, blob_id);
 
+-- blobs that manifests of a sparse project name and that are not there: they become edges when they arrive
+CREATE TABLE manifest_missing_blob (
+  manifest_id bigint NOT NULL REFERENCES manifest ON DELETE CASCADE,
+  repository_id bigint NOT NULL,
+  digest bytea NOT NULL,
+  PRIMARY KEY (manifest_id, digest)
+);
+CREATE INDEX manifest_missing_blob_digest ON manifest_missing_blob (repository_id, digest);
+
 -- child_id is null for a child that is not there: a sparse index, resolved when the child arrives
 CREATE TABLE manifest_child (
   manifest_id bigint NOT NULL REFERENCES manifest ON DELETE CASCADE,

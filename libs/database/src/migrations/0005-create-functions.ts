@@ -49,6 +49,12 @@ BEGIN
     END IF;
   END IF;
   INSERT INTO repository_blob (repository_id, blob_id) VALUES (repository, found_blob) ON CONFLICT DO NOTHING;
+  IF EXISTS (SELECT 1 FROM manifest_missing_blob m WHERE m.repository_id = repository AND m.digest = p_digest) THEN
+    WITH arrived AS (
+      DELETE FROM manifest_missing_blob m WHERE m.repository_id = repository AND m.digest = p_digest RETURNING m.manifest_id
+    ) INSERT INTO manifest_blob (manifest_id, repository_id, blob_id)
+    SELECT manifest_id, repository, found_blob FROM arrived ORDER BY 1 ON CONFLICT DO NOTHING;
+  END IF;
   RETURN found_blob;
 END $$;
 
@@ -61,6 +67,20 @@ LANGUAGE sql STABLE AS $$
     'children', coalesce((SELECT jsonb_agg(encode(d, 'hex')) FROM unnest(p_children) d WHERE NOT EXISTS (
       SELECT 1 FROM manifest m WHERE m.repository_id = p_repository AND m.digest = d AND m.live)), '[]'))::text
 $$;
+
+-- In a project that allows it, notes what a manifest names and the repository does not hold. False elsewhere.
+CREATE FUNCTION note_missing_blobs(p_project bigint, p_repository bigint, p_manifest bigint, p_blobs bytea[])
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT (SELECT sparse FROM project WHERE id = p_project) THEN
+    RETURN false;
+  END IF;
+  INSERT INTO manifest_missing_blob (manifest_id, repository_id, digest)
+  SELECT DISTINCT p_manifest, p_repository, d FROM unnest(p_blobs) d WHERE NOT EXISTS (
+    SELECT 1 FROM manifest_blob e JOIN blob b ON b.id = e.blob_id WHERE e.manifest_id = p_manifest AND b.digest = d)
+  ON CONFLICT DO NOTHING;
+  RETURN true;
+END $$;
 
 CREATE FUNCTION move_tag(p_repository bigint, p_name text, p_manifest bigint, p_actor text, p_origin text)
 RETURNS bytea LANGUAGE plpgsql AS $$
@@ -135,7 +155,8 @@ BEGIN
       JOIN repository_blob l ON l.repository_id = repository AND l.blob_id = b.id
       ORDER BY b.id ON CONFLICT DO NOTHING;
       GET DIAGNOSTICS edges = ROW_COUNT;
-      IF edges < cardinality(p_blobs) AND edges < (SELECT count(DISTINCT d) FROM unnest(p_blobs) d) THEN
+      IF edges < cardinality(p_blobs) AND edges < (SELECT count(DISTINCT d) FROM unnest(p_blobs) d)
+        AND NOT note_missing_blobs(p_project, repository, pushed, p_blobs) THEN
         RAISE EXCEPTION 'content is missing'
           USING ERRCODE = 'EN001', DETAIL = missing_content(repository, p_blobs, '{}');
       END IF;
@@ -150,7 +171,7 @@ BEGIN
       SELECT DISTINCT pushed, repository, d, m.id
       FROM unnest(p_children) d LEFT JOIN manifest m ON m.repository_id = repository AND m.digest = d AND m.live
       ORDER BY m.id ON CONFLICT DO NOTHING;
-      IF NOT (SELECT sparse_indexes FROM project WHERE id = p_project) AND EXISTS (
+      IF NOT (SELECT sparse FROM project WHERE id = p_project) AND EXISTS (
         SELECT 1 FROM manifest_child c WHERE c.manifest_id = pushed AND c.child_id IS NULL
       ) THEN
         RAISE EXCEPTION 'content is missing'
