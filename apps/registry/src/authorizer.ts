@@ -49,7 +49,8 @@ export class Authorizer {
   /** Whoever sent valid credentials; anybody else is challenged. */
   async identify(exchange: Exchange): Promise<Caller> {
     const caller = await this.#callers.read(exchange, []);
-    if (caller === undefined || caller.expired) throw this.#challenge(exchange, [], 'log in to use this registry');
+    if (caller === undefined || caller.expired)
+      throw this.#challenge(exchange, [], 'log in to use this registry');
     return caller;
   }
 
@@ -57,7 +58,10 @@ export class Authorizer {
   async authorize(exchange: Exchange, wish: Wish): Promise<Granted> {
     const names = [wish.repository, ...(wish.mountFrom === undefined ? [] : knownName(wish.mountFrom))];
     const caller = await this.#callers.read(exchange, names);
-    if (caller === undefined || !caller.token.repositories.get(wish.repository)?.actions.includes(wish.action)) {
+    if (
+      caller === undefined ||
+      !caller.token.repositories.get(wish.repository)?.actions.includes(wish.action)
+    ) {
       throw await this.#refuse(exchange, wish, caller);
     }
     const answer = await this.#lookups.find({
@@ -83,7 +87,11 @@ export class Authorizer {
   async listCatalogProjects(exchange: Exchange): Promise<readonly number[] | undefined> {
     const caller = await this.#callers.read(exchange, []);
     if (caller === undefined || caller.expired) {
-      throw this.#challenge(exchange, [{ type: 'registry', name: 'catalog', actions: ['*'] }], 'log in to list the repositories of this registry');
+      throw this.#challenge(
+        exchange,
+        [{ type: 'registry', name: 'catalog', actions: ['*'] }],
+        'log in to list the repositories of this registry',
+      );
     }
     return await this.#callers.listReadableProjects(caller);
   }
@@ -106,7 +114,10 @@ export class Authorizer {
     if (answer.repository === undefined) {
       return { principalVersion, project: await this.#callers.findProjectOf(repository) };
     }
-    return { principalVersion, project: { id: answer.repository.projectId, version: answer.repository.projectVersion } };
+    return {
+      principalVersion,
+      project: { id: answer.repository.projectId, version: answer.repository.projectVersion },
+    };
   }
 
   /**
@@ -131,7 +142,10 @@ export class Authorizer {
   }
 
   #challenge(exchange: Exchange, scopes: readonly Scope[], message: string, known = false): ChallengeError {
-    return new ChallengeError(message, this.#callers.challenge(exchange.req, scopes, known ? 'insufficient_scope' : undefined));
+    return new ChallengeError(
+      message,
+      this.#callers.challenge(exchange.req, scopes, known ? 'insufficient_scope' : undefined),
+    );
   }
 }
 
@@ -148,5 +162,8 @@ function scopesOf(wish: Wish): Scope[] {
   const actions = wish.action === 'push' ? ['pull', 'push'] : [wish.action];
   const scopes: Scope[] = [{ type: 'repository', name: wish.repository, actions }];
   if (wish.mountFrom === undefined) return scopes;
-  return [...scopes, ...knownName(wish.mountFrom).map((name) => ({ type: 'repository', name, actions: ['pull'] }))];
+  return [
+    ...scopes,
+    ...knownName(wish.mountFrom).map((name) => ({ type: 'repository', name, actions: ['pull'] })),
+  ];
 }

@@ -56,7 +56,10 @@ export class CallerReader {
       const text = header.slice(bearer.length);
       const verdict = this.#parts.verifier.find(text) ?? (await this.#parts.verifier.verify(text));
       if (verdict.state === 'invalid') {
-        throw new ChallengeError(`the token is refused: ${verdict.reason}; get a new one`, this.challenge(exchange.req, [], 'invalid_token'));
+        throw new ChallengeError(
+          `the token is refused: ${verdict.reason}; get a new one`,
+          this.challenge(exchange.req, [], 'invalid_token'),
+        );
       }
       return toCaller(verdict.token, verdict.state === 'expired');
     }
@@ -64,7 +67,11 @@ export class CallerReader {
   }
 
   /** The WWW-Authenticate header for these scopes, on the host that the client used. */
-  challenge(req: IncomingMessage, scopes: readonly Scope[], error?: 'invalid_token' | 'insufficient_scope'): string {
+  challenge(
+    req: IncomingMessage,
+    scopes: readonly Scope[],
+    error?: 'invalid_token' | 'insufficient_scope',
+  ): string {
     return challengeFor(this.#parts.origins.read(req), scopes, error);
   }
 
@@ -80,7 +87,11 @@ export class CallerReader {
 
   /** The projects that the caller may pull from; `undefined` for all. */
   async listReadableProjects(caller: Caller): Promise<readonly number[] | undefined> {
-    const projects = await listPermittedProjects(this.#parts.database, caller.token.principal, 'repository:pull');
+    const projects = await listPermittedProjects(
+      this.#parts.database,
+      caller.token.principal,
+      'repository:pull',
+    );
     return projects?.map((project) => project.id);
   }
 
@@ -90,7 +101,11 @@ export class CallerReader {
   }
 
   /** Why a wish was refused, in as many words as the caller may know. */
-  async explainRefusal(caller: Caller | undefined, repository: RepositoryName, action: string): Promise<string> {
+  async explainRefusal(
+    caller: Caller | undefined,
+    repository: RepositoryName,
+    action: string,
+  ): Promise<string> {
     return await explainRefusal(this.#parts.database, caller?.token.principal, { repository, action });
   }
 
@@ -98,7 +113,10 @@ export class CallerReader {
     const [scheme = '', encoded = ''] = header.split(' ', 2);
     const [username, secret] = splitCredentials(scheme, encoded);
     if (secret === undefined || username === undefined) {
-      throw new ChallengeError('the Authorization header is neither Bearer nor Basic', this.challenge(exchange.req, []));
+      throw new ChallengeError(
+        'the Authorization header is neither Bearer nor Basic',
+        this.challenge(exchange.req, []),
+      );
     }
     try {
       const address = this.addressOf(exchange.req);
@@ -106,7 +124,11 @@ export class CallerReader {
       return toCaller(await this.#tokenOf(principal, names), false);
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'UNAUTHORIZED') throw error;
-      throw new ChallengeError(`unauthorized: authentication required; ${error.message}`, this.challenge(exchange.req, []), error);
+      throw new ChallengeError(
+        `unauthorized: authentication required; ${error.message}`,
+        this.challenge(exchange.req, []),
+        error,
+      );
     }
   }
 
@@ -115,15 +137,29 @@ export class CallerReader {
     const repositories = new Map<string, AccessEntry>();
     for (const [name, { project, rights: held }] of rights) {
       const actions = registryActions(held);
-      repositories.set(name, { type: 'repository', name, actions, project: project.id, version: project.version });
+      repositories.set(name, {
+        type: 'repository',
+        name,
+        actions,
+        project: project.id,
+        version: project.version,
+      });
     }
-    return { subject: principal.name, principal: toTokenPrincipal(principal), repositories, catalog: false, issuedAt: 0, expiresAt: 0 };
+    return {
+      subject: principal.name,
+      principal: toTokenPrincipal(principal),
+      repositories,
+      catalog: false,
+      issuedAt: 0,
+      expiresAt: 0,
+    };
   }
 }
 
 function toCaller(token: VerifiedToken, expired: boolean): Caller {
   const { principal } = token;
-  const uploadOwner: UploadOwner = principal === undefined ? { kind: 'anonymous', id: 0 } : { kind: principal.kind, id: principal.id };
+  const uploadOwner: UploadOwner =
+    principal === undefined ? { kind: 'anonymous', id: 0 } : { kind: principal.kind, id: principal.id };
   return { token, expired, uploadOwner };
 }
 

@@ -15,7 +15,11 @@ type Handler<Kind extends DistributionRoute['kind']> = (
   exchange: Exchange,
   route: Route<Kind>,
 ) => Promise<void>;
-type Endpoints = { readonly [Kind in Exclude<DistributionRoute['kind'], 'invalid' | 'unknown'>]: Readonly<Record<string, Handler<Kind>>> };
+type Endpoints = {
+  readonly [Kind in Exclude<DistributionRoute['kind'], 'invalid' | 'unknown'>]: Readonly<
+    Record<string, Handler<Kind>>
+  >;
+};
 
 /** Every endpoint of `/v2/`: what each path answers to which method (distribution-spec, "Endpoints"). */
 export const endpoints: Endpoints = {
@@ -52,13 +56,20 @@ export async function dispatch(context: RegistryContext, exchange: Exchange): Pr
 
 async function handle(context: RegistryContext, exchange: Exchange, route: DistributionRoute): Promise<void> {
   if (route.kind === 'invalid') throw new AppError(route.code, route.message);
-  if (route.kind === 'unknown') throw new AppError('NOT_FOUND', `${exchange.path.slice(0, 200)} is no path of the distribution API`);
+  if (route.kind === 'unknown')
+    throw new AppError('NOT_FOUND', `${exchange.path.slice(0, 200)} is no path of the distribution API`);
   if (context.config.readOnly && !readOnlyMethods.has(exchange.method)) {
-    throw new AppError('READ_ONLY', 'the registry is in read-only mode: nothing can be pushed or deleted until its administrator ends it');
+    throw new AppError(
+      'READ_ONLY',
+      'the registry is in read-only mode: nothing can be pushed or deleted until its administrator ends it',
+    );
   }
   const handler = handlerOf(route.kind, exchange.method);
   if (handler === undefined) {
-    throw new AppError('METHOD_NOT_ALLOWED', `${exchange.method} is not possible here; possible are ${allowed(route)}`);
+    throw new AppError(
+      'METHOD_NOT_ALLOWED',
+      `${exchange.method} is not possible here; possible are ${allowed(route)}`,
+    );
   }
   // the table gives each kind of route its own handlers, which a union cannot express
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
@@ -73,7 +84,9 @@ function handlerOf(kind: keyof Endpoints, method: string): AnyHandler | undefine
 }
 
 function allowed(route: DistributionRoute): string {
-  return route.kind === 'invalid' || route.kind === 'unknown' ? '' : Object.keys(endpoints[route.kind]).join(', ');
+  return route.kind === 'invalid' || route.kind === 'unknown'
+    ? ''
+    : Object.keys(endpoints[route.kind]).join(', ');
 }
 
 function extraHeaders(route: DistributionRoute, error: unknown): HeaderList {

@@ -117,7 +117,9 @@ export function readPageSize(exchange: Exchange, max: number): number | undefine
   if (text === null) return undefined;
   const size = /^\d{1,9}$/.test(text) ? Number(text) : -1;
   if (size < 0 || size > max) {
-    throw new AppError('PAGE_INVALID', `n must be a number from 0 to ${max}, not '${text.slice(0, 20)}'`, { detail: { n: text.slice(0, 20) } });
+    throw new AppError('PAGE_INVALID', `n must be a number from 0 to ${max}, not '${text.slice(0, 20)}'`, {
+      detail: { n: text.slice(0, 20) },
+    });
   }
   return size;
 }

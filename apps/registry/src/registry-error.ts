@@ -69,8 +69,20 @@ export interface ErrorAnswer extends WireError {
 export function toErrorAnswer(error: unknown, requestId: string): ErrorAnswer {
   if (!(error instanceof AppError)) {
     const message = `something went wrong inside the registry; its log has the details under request ${requestId}`;
-    return { ...registryErrors.INTERNAL, message, detail: undefined, retryAfter: undefined, unexpected: true };
+    return {
+      ...registryErrors.INTERNAL,
+      message,
+      detail: undefined,
+      retryAfter: undefined,
+      unexpected: true,
+    };
   }
   const { message, detail, retryAfter } = error;
-  return { ...registryErrors[error.code], message, detail, retryAfter, unexpected: registryErrors[error.code].status === 500 };
+  return {
+    ...registryErrors[error.code],
+    message,
+    detail,
+    retryAfter,
+    unexpected: registryErrors[error.code].status === 500,
+  };
 }

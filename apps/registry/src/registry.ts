@@ -43,7 +43,10 @@ export interface Registry {
 export function createRegistry(config: RegistryConfig, resources: RegistryResources): Registry {
   const { database, store, log, metrics } = resources;
   const batch = metrics.lookupBatch.with({});
-  const lookups = new LookupLanes(database.connection, contentLookup((keys) => batch.observe(keys)));
+  const lookups = new LookupLanes(
+    database.connection,
+    contentLookup((keys) => batch.observe(keys)),
+  );
   const blobs = new Blobs(database);
   const uploads = new Uploads(database);
   const context: RegistryContext = {
@@ -83,18 +86,16 @@ async function answer(context: RegistryContext, req: IncomingMessage, res: Serve
 
 // A pull is the common case and says nothing that the metrics do not: it is only logged at debug.
 function writeLine(log: Logger, exchange: Exchange, outcome: Outcome, seconds: number): void {
+  const { statusCode: status } = exchange.res;
   const isPull = exchange.method === 'GET' || exchange.method === 'HEAD';
-  const level = outcome.unexpected ? 'error' : isPull || exchange.res.statusCode === 401 ? 'debug' : 'info';
+  const level = outcome.unexpected ? 'error' : isPull || status === 401 ? 'debug' : 'info';
   if (!log.isLevelEnabled(level)) return;
-  log[level](
-    {
-      requestId: exchange.id,
-      method: exchange.method,
-      path: exchange.path,
-      status: exchange.res.statusCode,
-      ms: Math.round(seconds * 1e5) / 100,
-      ...(outcome.error === undefined ? {} : outcome.unexpected ? { err: outcome.error } : { refused: String(outcome.error) }),
-    },
-    'request',
-  );
+  const ms = Math.round(seconds * 1e5) / 100;
+  const line = { requestId: exchange.id, method: exchange.method, path: exchange.path, status, ms };
+  log[level]({ ...line, ...describeFailure(outcome) }, 'request');
+}
+
+function describeFailure({ error, unexpected }: Outcome): Record<string, unknown> {
+  if (error === undefined) return {};
+  return unexpected || !(error instanceof Error) ? { err: error } : { refused: error.message };
 }

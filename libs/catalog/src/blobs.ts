@@ -71,7 +71,13 @@ export class Blobs {
     digest: Digest,
     source: { repository: RepositoryName | undefined; projectIds: readonly number[] | undefined },
   ): Promise<boolean> {
-    const values = [target.projectId, target.repository, digestToBytes(digest), source.repository, source.projectIds];
+    const values = [
+      target.projectId,
+      target.repository,
+      digestToBytes(digest),
+      source.repository,
+      source.projectIds,
+    ];
     try {
       return (await this.#database.run(mount, values)).length > 0;
     } catch (error) {
@@ -92,10 +98,14 @@ export class Blobs {
     } catch (error) {
       if (!isLostReference(error)) throw error;
       const manifests = (await this.#database.run(users, key)).map((row) => row.digest);
-      throw new AppError('BLOB_IN_USE', `blob ${digest} is used by ${manifests.join(', ')}; delete what uses it first`, {
-        cause: error,
-        detail: { manifests },
-      });
+      throw new AppError(
+        'BLOB_IN_USE',
+        `blob ${digest} is used by ${manifests.join(', ')}; delete what uses it first`,
+        {
+          cause: error,
+          detail: { manifests },
+        },
+      );
     }
   }
 

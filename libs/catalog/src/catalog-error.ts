@@ -24,9 +24,13 @@ export function translateCatalogError(error: unknown): unknown {
         retryAfter: 5,
       });
     case 'EN003':
-      return new AppError('PROJECT_NOT_FOUND', 'the project of this repository has just been removed or created anew', {
-        cause: error,
-      });
+      return new AppError(
+        'PROJECT_NOT_FOUND',
+        'the project of this repository has just been removed or created anew',
+        {
+          cause: error,
+        },
+      );
     case 'EN004':
       return new AppError('UPLOAD_NOT_FOUND', 'the upload has ended, or another request is writing to it', {
         cause: error,
@@ -44,7 +48,10 @@ export function translateCatalogError(error: unknown): unknown {
 
 function missingContent(detail: string, cause: unknown): AppError {
   const missing = readMissing(detail);
-  const named = [...missing.blobs.map((digest) => `blob ${digest}`), ...missing.children.map((digest) => `manifest ${digest}`)];
+  const named = [
+    ...missing.blobs.map((digest) => `blob ${digest}`),
+    ...missing.children.map((digest) => `manifest ${digest}`),
+  ];
   return new AppError(
     'MANIFEST_BLOB_UNKNOWN',
     `the repository does not hold ${named.slice(0, 5).join(', ')}${named.length > 5 ? ` and ${named.length - 5} more` : ''}; ` +
@@ -56,7 +63,8 @@ function missingContent(detail: string, cause: unknown): AppError {
 function readMissing(detail: string): { blobs: Digest[]; children: Digest[] } {
   const parsed: unknown = JSON.parse(detail);
   const list = (member: string): Digest[] => {
-    const value: unknown = parsed !== null && typeof parsed === 'object' ? Reflect.get(parsed, member) : undefined;
+    const value: unknown =
+      parsed !== null && typeof parsed === 'object' ? Reflect.get(parsed, member) : undefined;
     return Array.isArray(value) ? value.map((hex) => digestFromBytes(Buffer.from(String(hex), 'hex'))) : [];
   };
   return { blobs: list('blobs'), children: list('children') };

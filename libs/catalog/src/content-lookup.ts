@@ -11,7 +11,11 @@ export type LookupPrincipal = { readonly kind: 'user' | 'robot'; readonly id: nu
 export interface LookupKey {
   readonly repository: RepositoryName;
   readonly principal: LookupPrincipal;
-  readonly content: { readonly tag: Tag } | { readonly manifest: Digest } | { readonly blob: Digest } | undefined;
+  readonly content:
+    | { readonly tag: Tag }
+    | { readonly manifest: Digest }
+    | { readonly blob: Digest }
+    | undefined;
   /** An upload whose row is wanted too. */
   readonly upload?: string;
 }
@@ -36,7 +40,14 @@ export interface LookupAnswer {
   /** `access_version` of the principal; `undefined` when it is gone, disabled or expired, or none was given. */
   readonly principalVersion: number | undefined;
   /** `undefined` when no such repository exists. */
-  readonly repository: { readonly id: number; readonly projectId: number; readonly projectVersion: number; readonly public: boolean } | undefined;
+  readonly repository:
+    | {
+        readonly id: number;
+        readonly projectId: number;
+        readonly projectVersion: number;
+        readonly public: boolean;
+      }
+    | undefined;
   readonly manifest: FoundManifest | undefined;
   /** The blob's size in bytes; `undefined` when it is not linked here, or damaged. */
   readonly blobSize: number | undefined;
@@ -119,8 +130,11 @@ function parameters(keys: readonly LookupKey[]): unknown[] {
 }
 
 function answers(keys: readonly LookupKey[], rows: readonly (readonly unknown[])[]): LookupAnswer[] {
-  const versions: { user: Map<number, number>; robot: Map<number, number> } = { user: new Map(), robot: new Map() };
-  const found: Map<number, readonly unknown[]>[] = [new Map(), new Map(), new Map(), new Map()];
+  const versions: { user: Map<number, number>; robot: Map<number, number> } = {
+    user: new Map(),
+    robot: new Map(),
+  };
+  const found = Array.from({ length: 4 }, () => new Map<number, readonly unknown[]>());
   const uploads = new Map<number, FoundUpload>();
   for (const row of rows) {
     const section = Number(row[0]);
@@ -158,7 +172,8 @@ function readRow(key: LookupKey, row: readonly unknown[] | undefined): Content {
   };
   const { content } = key;
   if (content === undefined || contentId === null) return { ...nothing, repository };
-  if ('blob' in content) return { ...nothing, repository, blobSize: size === null ? undefined : Number(size) };
+  if ('blob' in content)
+    return { ...nothing, repository, blobSize: size === null ? undefined : Number(size) };
   const manifest: FoundManifest = {
     id: Number(contentId),
     digest: digest instanceof Uint8Array ? digestFromBytes(digest) : askedDigest(content),

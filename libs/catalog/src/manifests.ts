@@ -111,7 +111,13 @@ const move = statement(
 );
 
 function originColumns(origin: Origin): unknown[] {
-  return [origin.actor, origin.actorKind, origin.address ?? null, origin.userAgent ?? null, origin.requestId ?? null];
+  return [
+    origin.actor,
+    origin.actorKind,
+    origin.address ?? null,
+    origin.userAgent ?? null,
+    origin.requestId ?? null,
+  ];
 }
 
 /** Manifests and tags of repositories: recorded, moved, deleted, each as one change with its facts and audit row. */
@@ -154,7 +160,8 @@ export class Manifests {
   async delete(repositoryId: number, digest: Digest, origin: Origin): Promise<void> {
     await this.#database.transaction(async () => {
       const [found] = await this.#database.run(dead, [repositoryId, digestToBytes(digest), origin.actor]);
-      if (found === undefined) throw new AppError('MANIFEST_NOT_FOUND', `manifest ${digest} is not in this repository`);
+      if (found === undefined)
+        throw new AppError('MANIFEST_NOT_FOUND', `manifest ${digest} is not in this repository`);
       const indexes = (await this.#database.run(parents, [found.id])).map((row) => row.digest);
       if (indexes.length > 0) throw inUse(digest, indexes);
       try {
@@ -179,7 +186,9 @@ export class Manifests {
       await this.#database.run(move, [repositoryId, tag, manifestId, ...originColumns(origin)]);
     } catch (error) {
       if (isLostReference(error)) {
-        throw new AppError('MANIFEST_NOT_FOUND', 'the manifest was deleted in the same moment', { cause: error });
+        throw new AppError('MANIFEST_NOT_FOUND', 'the manifest was deleted in the same moment', {
+          cause: error,
+        });
       }
       throw error;
     }
@@ -192,7 +201,8 @@ function inUse(digest: Digest, manifests: readonly string[], cause?: unknown): A
 }
 
 function recordValues(manifest: ManifestRecord, origin: Origin): unknown[] {
-  const bytes = (digest: Digest | undefined): Buffer | null => (digest === undefined ? null : digestToBytes(digest));
+  const bytes = (digest: Digest | undefined): Buffer | null =>
+    digest === undefined ? null : digestToBytes(digest);
   return [
     manifest.projectId,
     manifest.repository,

@@ -12,6 +12,10 @@ const recent = statement<{ found: number }>(
  * Whether a principal (`user:1`) finished a blob in this repository within the last ten minutes: the manifest of a
  * push over a slow line may then follow with a token that has expired.
  */
-export async function hasRecentUpload(database: Database, principal: string, repository: RepositoryName): Promise<boolean> {
+export async function hasRecentUpload(
+  database: Database,
+  principal: string,
+  repository: RepositoryName,
+): Promise<boolean> {
   return (await database.run(recent, [principal, repository])).length > 0;
 }

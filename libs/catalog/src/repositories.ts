@@ -30,7 +30,10 @@ const bury = statement<{ id: number }>(
      DELETE FROM manifest_blob e USING batch b WHERE e.manifest_id = b.id
    ) SELECT id FROM batch`,
 );
-const markDead = statement('repository.purge-bury', 'UPDATE manifest SET live = false, deleted_at = now() WHERE id = ANY ($1)');
+const markDead = statement(
+  'repository.purge-bury',
+  'UPDATE manifest SET live = false, deleted_at = now() WHERE id = ANY ($1)',
+);
 const unlink = statement<{ blob_id: number }>(
   'repository.purge-links',
   `DELETE FROM repository_blob l USING (SELECT blob_id FROM repository_blob WHERE repository_id = $1 ORDER BY blob_id LIMIT $2) b
@@ -41,8 +44,19 @@ const unlink = statement<{ blob_id: number }>(
  * Deletes a repository: gone at once, its name free again; a job removes the content in batches. False when it
  * was gone already.
  */
-export async function deleteRepository(database: Database, repositoryId: number, origin: Origin): Promise<boolean> {
-  const values = [repositoryId, origin.actor, origin.actorKind, origin.address ?? null, origin.userAgent ?? null, origin.requestId ?? null];
+export async function deleteRepository(
+  database: Database,
+  repositoryId: number,
+  origin: Origin,
+): Promise<boolean> {
+  const values = [
+    repositoryId,
+    origin.actor,
+    origin.actorKind,
+    origin.address ?? null,
+    origin.userAgent ?? null,
+    origin.requestId ?? null,
+  ];
   return (await database.run(hide, values)).length > 0;
 }
 
@@ -50,7 +64,11 @@ export async function deleteRepository(database: Database, repositoryId: number,
  * Removes up to `limit` manifests (with tags and edges), or else links, of a deleted repository, in one
  * transaction. Returns how many went; 0 when nothing is left.
  */
-export async function purgeRepositoryBatch(database: Database, repositoryId: number, limit: number): Promise<number> {
+export async function purgeRepositoryBatch(
+  database: Database,
+  repositoryId: number,
+  limit: number,
+): Promise<number> {
   return await database.transaction(async () => {
     await database.run(indexEdges, [repositoryId, limit]);
     const manifests = await database.run(bury, [repositoryId, limit]);

@@ -57,7 +57,11 @@ export class TagPages {
   }
 
   /** At most `limit` repositories after `last`, of the given projects or (`undefined`) of all. */
-  async listRepositories(last: string, limit: number, projectIds: readonly number[] | undefined): Promise<NamePage> {
+  async listRepositories(
+    last: string,
+    limit: number,
+    projectIds: readonly number[] | undefined,
+  ): Promise<NamePage> {
     return toPage(await this.#database.run(repositories, [last, limit + 1, projectIds]), limit);
   }
 

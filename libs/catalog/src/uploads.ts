@@ -19,7 +19,9 @@ export interface UploadIdentity {
 export interface DurablePoint {
   readonly size: number;
   /** The generation whose staged bytes hold it; `undefined` before the first flush. */
-  readonly stored: { readonly generation: number; readonly state: Readonly<Record<string, unknown>> } | undefined;
+  readonly stored:
+    | { readonly generation: number; readonly state: Readonly<Record<string, unknown>> }
+    | undefined;
 }
 
 /** A writer's claim on an upload. */
@@ -78,7 +80,10 @@ const close = statement<{ blob_state: string; blob_size: number }>(
   'upload.close',
   'SELECT * FROM close_upload($1, $2, $3, $4, $5, $6, $7, $8)',
 );
-const releaseAll = statement('upload.release-all', 'UPDATE upload SET owner = NULL, lease_until = NULL WHERE owner IS NOT NULL');
+const releaseAll = statement(
+  'upload.release-all',
+  'UPDATE upload SET owner = NULL, lease_until = NULL WHERE owner IS NOT NULL',
+);
 
 function durablePoint(row: LeaseRow): DurablePoint {
   const stored = row.state === null ? undefined : { generation: row.state_generation, state: row.state };
@@ -103,13 +108,25 @@ export class Uploads {
    */
   async lease(upload: UploadIdentity, owner: string): Promise<UploadLease> {
     const { id, repository, projectId, principal, algorithm } = upload;
-    const [row] = await this.#database.run(takeLease, [id, repository, projectId, principal, algorithm, owner]);
-    if (row !== undefined) return { ...durablePoint(row), generation: row.generation, algorithm: row.algorithm };
+    const [row] = await this.#database.run(takeLease, [
+      id,
+      repository,
+      projectId,
+      principal,
+      algorithm,
+      owner,
+    ]);
+    if (row !== undefined)
+      return { ...durablePoint(row), generation: row.generation, algorithm: row.algorithm };
     const [now] = await this.#database.run(read, [id]);
     if (now === undefined || now.finished) throw ended(id);
-    throw new AppError('UPLOAD_BUSY', `another request is writing to upload ${id}; wait for it to end, ask for its status, and go on`, {
-      retryAfter: 1,
-    });
+    throw new AppError(
+      'UPLOAD_BUSY',
+      `another request is writing to upload ${id}; wait for it to end, ask for its status, and go on`,
+      {
+        retryAfter: 1,
+      },
+    );
   }
 
   /** Keeps a claim while a long body arrives. */
@@ -119,9 +136,16 @@ export class Uploads {
 
   /** Records the durable point and gives the claim back. `UPLOAD_BUSY` when the claim was lost meanwhile. */
   async advance(id: string, generation: number, point: Required<DurablePoint>): Promise<void> {
-    const values = [id, generation, point.size, JSON.stringify(point.stored?.state ?? {}), point.stored?.generation ?? generation];
+    const values = [
+      id,
+      generation,
+      point.size,
+      JSON.stringify(point.stored?.state ?? {}),
+      point.stored?.generation ?? generation,
+    ];
     const [row] = await this.#database.run(advance, values);
-    if (row === undefined) throw new AppError('UPLOAD_BUSY', `upload ${id} was taken over by another request`);
+    if (row === undefined)
+      throw new AppError('UPLOAD_BUSY', `upload ${id} was taken over by another request`);
   }
 
   /** Gives a claim back without having moved the durable point. */
@@ -130,7 +154,9 @@ export class Uploads {
   }
 
   /** Where the upload stands: `undefined` when it has no row yet. `UPLOAD_NOT_FOUND` when it has ended. */
-  async find(id: string): Promise<(DurablePoint & { readonly generation: number; readonly leased: boolean }) | undefined> {
+  async find(
+    id: string,
+  ): Promise<(DurablePoint & { readonly generation: number; readonly leased: boolean }) | undefined> {
     const [row] = await this.#database.run(read, [id]);
     if (row === undefined) return undefined;
     if (row.finished) throw ended(id);
@@ -149,9 +175,22 @@ export class Uploads {
    * Ends the upload with the intent to publish (blob state *committing*), before bytes move. `generation` 0: the
    * upload has no row yet. Returns what the blob is already.
    */
-  async close(upload: UploadIdentity, generation: number, blob: { digest: Digest; size: number }): Promise<{ state: string; size: number }> {
+  async close(
+    upload: UploadIdentity,
+    generation: number,
+    blob: { digest: Digest; size: number },
+  ): Promise<{ state: string; size: number }> {
     const { id, repository, projectId, principal, algorithm } = upload;
-    const values = [id, generation, repository, projectId, principal, algorithm, digestToBytes(blob.digest), blob.size];
+    const values = [
+      id,
+      generation,
+      repository,
+      projectId,
+      principal,
+      algorithm,
+      digestToBytes(blob.digest),
+      blob.size,
+    ];
     try {
       const [row] = await this.#database.run(close, values);
       if (row === undefined) throw ended(id);

@@ -36,13 +36,19 @@ export function errorDetail(error: unknown): string | undefined {
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== undefined) return lostConnection.has(state);
-  return error instanceof Error && /Connection terminated|timeout exceeded when trying to connect/.test(error.message);
+  return (
+    error instanceof Error &&
+    /Connection terminated|timeout exceeded when trying to connect/.test(error.message)
+  );
 }
 
 /** Translates a lost connection into `UNAVAILABLE`; everything else is returned as it is. */
 export function translateDatabaseError(error: unknown): unknown {
   if (sqlState(error) === '53100') {
-    return new AppError('STORAGE_FULL', 'the disk of the database is full: make room on it', { cause: error, retryAfter: 30 });
+    return new AppError('STORAGE_FULL', 'the disk of the database is full: make room on it', {
+      cause: error,
+      retryAfter: 30,
+    });
   }
   if (!isConnectionLost(error)) return error;
   return new AppError('UNAVAILABLE', 'the database does not answer; try again shortly', {

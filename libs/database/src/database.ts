@@ -1,6 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
-import { DataSource, type EntityManager, type EntityTarget, type ObjectLiteral, type Repository } from 'typeorm';
+import {
+  DataSource,
+  type EntityManager,
+  type EntityTarget,
+  type ObjectLiteral,
+  type Repository,
+} from 'typeorm';
 import { toPgConfig, type ConnectionOptions } from './connection-options.ts';
 import { sqlState, translateDatabaseError } from './database-error.ts';
 import { entities } from './entities/entities.ts';
@@ -8,7 +14,7 @@ import type { Statement } from './statement.ts';
 
 interface Running {
   readonly manager: EntityManager;
-  readonly client: pg.PoolClient;
+  readonly client: pg.ClientBase;
   afterCommit: (() => void)[];
   ended: boolean;
 }
@@ -46,7 +52,12 @@ export class Database {
       entities,
       synchronize: false,
       poolSize: options.poolSize ?? 20,
-      extra: { ...config, idleTimeoutMillis: 60_000, connectionTimeoutMillis: 10_000, application_name: 'entrepot' },
+      extra: {
+        ...config,
+        idleTimeoutMillis: 60_000,
+        connectionTimeoutMillis: 10_000,
+        application_name: 'entrepot',
+      },
     });
     try {
       await source.initialize();
@@ -108,7 +119,7 @@ export class Database {
 
   async #transactionOnce<T>(work: () => Promise<T>): Promise<T> {
     const runner = this.#source.createQueryRunner();
-    const client: pg.PoolClient = await runner.connect();
+    const client = toClient(await runner.connect());
     const running: Running = { manager: runner.manager, client, afterCommit: [], ended: false };
     try {
       await runner.startTransaction();
@@ -149,4 +160,10 @@ export class Database {
 function poolOf(source: DataSource): pg.Pool {
   if ('master' in source.driver && source.driver.master instanceof pg.Pool) return source.driver.master;
   throw new Error('the database driver has no pool of pg');
+}
+
+// TypeORM types the connection of a query runner as any; with the pg driver it is a client of the pool.
+function toClient(connection: unknown): pg.ClientBase {
+  if (connection instanceof pg.Client) return connection;
+  throw new Error('the connection of a transaction is none of pg');
 }

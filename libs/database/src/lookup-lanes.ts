@@ -39,7 +39,11 @@ export class LookupLanes<Key, Answer> {
   #scheduled = false;
   #closed = false;
 
-  constructor(connection: ConnectionOptions, plan: LookupPlan<Key, Answer>, options: { lanes?: number; maxKeys?: number } = {}) {
+  constructor(
+    connection: ConnectionOptions,
+    plan: LookupPlan<Key, Answer>,
+    options: { lanes?: number; maxKeys?: number } = {},
+  ) {
     this.#plan = plan;
     this.#connection = connection;
     this.#maxKeys = options.maxKeys ?? 256;
@@ -63,8 +67,8 @@ export class LookupLanes<Key, Answer> {
   /** Ends the connections; waiting keys are rejected. */
   async close(): Promise<void> {
     this.#closed = true;
-    const clients = this.#lanes.map((lane) => lane.client);
-    await Promise.all(clients.map((client) => client?.end().catch(() => undefined)));
+    const clients = this.#lanes.flatMap((lane) => lane.client ?? []);
+    await Promise.allSettled(clients.map((client) => client.end()));
   }
 
   #dispatch(): void {
@@ -88,8 +92,10 @@ export class LookupLanes<Key, Answer> {
       const result = await client.query<unknown[]>({ name, text: sql, values, rowMode: 'array' });
       const answers = this.#plan.answers(keys, result.rows);
       for (const [index, waiting] of batch.entries()) {
-        // answers() returns one for each key
-        waiting.resolve(answers[index] as Answer);
+        const answer = answers[index];
+        if (answer === undefined)
+          throw new Error(`${name} answered ${answers.length} of ${batch.length} keys`);
+        waiting.resolve(answer);
       }
     } catch (error) {
       const reason = translateDatabaseError(error);

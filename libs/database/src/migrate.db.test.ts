@@ -30,8 +30,8 @@ describe('migrate', () => {
         'SELECT column_name FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2',
         ['public', metadata.tableName],
       );
-      const declared = metadata.columns.map((column) => column.databaseName).sort();
-      expect({ table: metadata.tableName, columns: rows.map((row) => row.column_name).sort() }).toEqual({
+      const declared = metadata.columns.map((column) => column.databaseName).toSorted();
+      expect({ table: metadata.tableName, columns: rows.map((row) => row.column_name).toSorted() }).toEqual({
         table: metadata.tableName,
         columns: declared,
       });

@@ -56,7 +56,7 @@ async function pending(client: pg.Client): Promise<readonly Migration[]> {
   if (unknown.length > 0) {
     throw new AppError(
       'CONFIG_INVALID',
-      `the database was written by a newer version of Entrepot (it has ${unknown.sort().join(', ')}): ` +
+      `the database was written by a newer version of Entrepot (it has ${unknown.toSorted().join(', ')}): ` +
         'start that version, or restore a backup made by this one',
     );
   }
@@ -68,7 +68,9 @@ async function apply(client: pg.Client, migration: Migration): Promise<boolean> 
     try {
       await client.query("BEGIN; SET LOCAL lock_timeout = '5s'");
       await client.query('SELECT pg_advisory_xact_lock($1)', [lock]);
-      const { rowCount } = await client.query('SELECT 1 FROM schema_migration WHERE name = $1', [migration.name]);
+      const { rowCount } = await client.query('SELECT 1 FROM schema_migration WHERE name = $1', [
+        migration.name,
+      ]);
       if (rowCount === 0) {
         await client.query(migration.sql);
         await client.query('INSERT INTO schema_migration (name) VALUES ($1)', [migration.name]);
@@ -92,5 +94,7 @@ async function writeBuiltInRoles(client: pg.Client): Promise<void> {
       [role.id, role.name, role.permissions],
     );
   }
-  await client.query("SELECT setval(pg_get_serial_sequence('role', 'id'), greatest(100, (SELECT max(id) FROM role)))");
+  await client.query(
+    "SELECT setval(pg_get_serial_sequence('role', 'id'), greatest(100, (SELECT max(id) FROM role)))",
+  );
 }

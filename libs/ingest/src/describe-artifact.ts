@@ -14,7 +14,10 @@ const empty = 'application/vnd.oci.empty.v1+json';
  * an image; the whole config of a chart and of other kinds. `undefined` when there is no config to read, or it is
  * not JSON, or too large: facts are for display, a push never fails for them.
  */
-export async function describeArtifact(store: ContentStore, manifest: Manifest): Promise<Record<string, unknown> | undefined> {
+export async function describeArtifact(
+  store: ContentStore,
+  manifest: Manifest,
+): Promise<Record<string, unknown> | undefined> {
   const { config } = manifest;
   if (config === undefined || config.mediaType === empty || !/json/.test(config.mediaType)) return undefined;
   if (config.size > largestConfig) return undefined;

@@ -51,12 +51,14 @@ export class LiveWriters {
 
   /** Closes all: their bytes stay. */
   async closeAll(): Promise<void> {
-    const all = [...this.#writers.keys()].map((uuid) => this.take(uuid)?.writer.close());
-    await Promise.allSettled(all);
+    const all = [...this.#writers.keys()].flatMap((uuid) => this.take(uuid)?.writer ?? []);
+    await Promise.allSettled(all.map((writer) => writer.close()));
   }
 
   #close(uuid: string): void {
     // the bytes are durable; a failure to close a descriptor changes nothing for anybody
-    this.take(uuid)?.writer.close().catch(() => undefined);
+    this.take(uuid)
+      ?.writer.close()
+      .catch(() => undefined);
   }
 }

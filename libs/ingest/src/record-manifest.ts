@@ -39,7 +39,10 @@ export async function recordManifest(
   const algorithm = push.digest === undefined ? 'sha256' : digestAlgorithm(push.digest);
   const digest = digestOf(push.bytes, algorithm);
   if (push.digest !== undefined && push.digest !== digest) {
-    throw new AppError('DIGEST_INVALID', `the bytes are those of ${digest}, not of ${push.digest}; push them under their own digest`);
+    throw new AppError(
+      'DIGEST_INVALID',
+      `the bytes are those of ${digest}, not of ${push.digest}; push them under their own digest`,
+    );
   }
   const manifest = parseManifest(push.bytes, push.contentType);
   const facts = await describeArtifact(parts.store, manifest);

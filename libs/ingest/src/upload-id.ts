@@ -72,5 +72,8 @@ function uuidOf(body: Buffer): string {
 }
 
 function unknown(): AppError {
-  return new AppError('UPLOAD_NOT_FOUND', 'no such upload in this repository, or it is older than 24 hours; begin a new one');
+  return new AppError(
+    'UPLOAD_NOT_FOUND',
+    'no such upload in this repository, or it is older than 24 hours; begin a new one',
+  );
 }

@@ -93,7 +93,9 @@ export class UploadSession {
 
   async #exclusive<T>(uuid: string, work: () => Promise<T>): Promise<T> {
     if (this.#busy.has(uuid)) {
-      throw new AppError('UPLOAD_BUSY', `another request is writing to upload ${uuid}; wait for it to end`, { retryAfter: 1 });
+      throw new AppError('UPLOAD_BUSY', `another request is writing to upload ${uuid}; wait for it to end`, {
+        retryAfter: 1,
+      });
     }
     this.#busy.add(uuid);
     try {
@@ -145,18 +147,27 @@ export class UploadSession {
         ? await store.openUpload(upload.id, generation, { algorithm })
         : await store.resumeUpload(upload.id, generation, { ...stored, size }, algorithm);
     if (writer === undefined) {
-      throw new AppError('UPLOAD_NOT_FOUND', 'the bytes of this upload are gone from the storage; begin a new one');
+      throw new AppError(
+        'UPLOAD_NOT_FOUND',
+        'the bytes of this upload are gone from the storage; begin a new one',
+      );
     }
     return { writer, generation, storedAs: generation };
   }
 
-  async #receive(upload: UploadIdentity, lease: UploadLease, live: LiveWriter, body: UploadBody): Promise<void> {
+  async #receive(
+    upload: UploadIdentity,
+    lease: UploadLease,
+    live: LiveWriter,
+    body: UploadBody,
+  ): Promise<void> {
     const stopExtending = this.#extend(upload.id, lease.generation);
     try {
       await receive(live.writer, body);
     } catch (error) {
       // what arrived before the client went away is kept, so that it can go on from there
-      if (isAppError(error, 'BODY_ABORTED', 'SIZE_INVALID')) await this.#save(upload, lease, live).catch(() => undefined);
+      if (isAppError(error, 'BODY_ABORTED', 'SIZE_INVALID'))
+        await this.#save(upload, lease, live).catch(() => undefined);
       else await this.#abandon(upload, lease, live);
       throw error;
     } finally {
@@ -165,7 +176,12 @@ export class UploadSession {
     await this.#save(upload, lease, live);
   }
 
-  async #receiveLast(upload: UploadIdentity, lease: UploadLease, live: LiveWriter, body: UploadBody): Promise<void> {
+  async #receiveLast(
+    upload: UploadIdentity,
+    lease: UploadLease,
+    live: LiveWriter,
+    body: UploadBody,
+  ): Promise<void> {
     const stopExtending = this.#extend(upload.id, lease.generation);
     try {
       await receive(live.writer, body);
@@ -182,7 +198,10 @@ export class UploadSession {
   async #save(upload: UploadIdentity, lease: UploadLease, live: LiveWriter): Promise<void> {
     try {
       const { state, size } = await live.writer.flush();
-      await this.#parts.uploads.advance(upload.id, lease.generation, { size, stored: { generation: live.storedAs, state } });
+      await this.#parts.uploads.advance(upload.id, lease.generation, {
+        size,
+        stored: { generation: live.storedAs, state },
+      });
       this.#live.keep(upload.id, live);
     } catch (error) {
       await this.#abandon(upload, lease, live);
@@ -196,26 +215,39 @@ export class UploadSession {
     await this.#parts.uploads.release(upload.id, lease.generation).catch(() => undefined);
   }
 
-  async #keepPrefix(upload: UploadIdentity, lease: UploadLease, live: LiveWriter, hadBody: boolean): Promise<void> {
+  async #keepPrefix(
+    upload: UploadIdentity,
+    lease: UploadLease,
+    live: LiveWriter,
+    hadBody: boolean,
+  ): Promise<void> {
     if (hadBody) return await this.#abandon(upload, lease, live);
     this.#live.keep(upload.id, live);
     await this.#parts.uploads.release(upload.id, lease.generation);
   }
 
-  async #publish(upload: UploadIdentity, generation: number, writer: BlobWriter, digest: Digest): Promise<void> {
+  async #publish(
+    upload: UploadIdentity,
+    generation: number,
+    writer: BlobWriter,
+    digest: Digest,
+  ): Promise<void> {
     const { uploads, blobs, store } = this.#parts;
     const { size } = writer;
     let { state } = await uploads.close(upload, generation, { digest, size });
     for (let wait = 0; state === 'deleting'; wait++) {
       if (wait === 10) {
-        throw new AppError('BLOB_BUSY', `blob ${digest} is being removed at this moment; push it again`, { retryAfter: 5 });
+        throw new AppError('BLOB_BUSY', `blob ${digest} is being removed at this moment; push it again`, {
+          retryAfter: 5,
+        });
       }
       await sleep(500);
       state = await blobs.announce(digest, size);
     }
     const there = state === 'committing' ? undefined : await store.stat(digest);
     if (there === size) await writer.discard();
-    else if ((await writer.publish(digest, { replace: there !== undefined })) === 'exists') await this.#heal(writer, digest);
+    else if ((await writer.publish(digest, { replace: there !== undefined })) === 'exists')
+      await this.#heal(writer, digest);
     await blobs.link(upload.projectId, upload.repository, digest);
   }
 
@@ -223,7 +255,10 @@ export class UploadSession {
   async #heal(writer: BlobWriter, digest: Digest): Promise<void> {
     const there = await this.#parts.store.stat(digest);
     if (there !== writer.size) {
-      throw new AppError('STORAGE_FAILED', `the storage holds ${there ?? 0} bytes for blob ${digest} of ${writer.size}; push it again`);
+      throw new AppError(
+        'STORAGE_FAILED',
+        `the storage holds ${there ?? 0} bytes for blob ${digest} of ${writer.size}; push it again`,
+      );
     }
   }
 
@@ -246,11 +281,18 @@ async function receive(writer: BlobWriter, body: UploadBody): Promise<void> {
 }
 
 function differentBytes(digest: Digest): AppError {
-  return new AppError('DIGEST_INVALID', `the bytes of this upload are not those of ${digest}; check the digest, or upload them again`);
+  return new AppError(
+    'DIGEST_INVALID',
+    `the bytes of this upload are not those of ${digest}; check the digest, or upload them again`,
+  );
 }
 
 function wrongStart(start: number, size: number): AppError {
-  return new AppError('RANGE_INVALID', `the chunk begins at byte ${start}, the upload stands at ${size}; go on from there`, {
-    detail: { size },
-  });
+  return new AppError(
+    'RANGE_INVALID',
+    `the chunk begins at byte ${start}, the upload stands at ${size}; go on from there`,
+    {
+      detail: { size },
+    },
+  );
 }

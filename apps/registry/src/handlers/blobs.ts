@@ -14,9 +14,17 @@ export interface BlobTarget {
 }
 
 /** `GET` and `HEAD` of a blob (distribution-spec, "Pulling blobs"), whole or in part. */
-export async function getBlob(context: RegistryContext, exchange: Exchange, target: BlobTarget): Promise<void> {
+export async function getBlob(
+  context: RegistryContext,
+  exchange: Exchange,
+  target: BlobTarget,
+): Promise<void> {
   const { name, digest } = target;
-  const { answer } = await context.authorizer.authorize(exchange, { repository: name, action: 'pull', content: { blob: digest } });
+  const { answer } = await context.authorizer.authorize(exchange, {
+    repository: name,
+    action: 'pull',
+    content: { blob: digest },
+  });
   repositoryOf(answer, name);
   const size = answer.blobSize;
   if (size === undefined) throw blobUnknown(target);
@@ -52,7 +60,11 @@ export async function getBlob(context: RegistryContext, exchange: Exchange, targ
   await sendBlob(context, exchange, { target, status, headers, range, length });
 }
 
-function requestedRange(exchange: Exchange, digest: Digest, size: number): ByteRange | 'unsatisfiable' | undefined {
+function requestedRange(
+  exchange: Exchange,
+  digest: Digest,
+  size: number,
+): ByteRange | 'unsatisfiable' | undefined {
   const header = exchange.req.headers.range;
   if (header === undefined || !mayServeRange(exchange, digest)) return undefined;
   return parseRange(header, size);
@@ -83,7 +95,10 @@ async function sendBlob(context: RegistryContext, exchange: Exchange, what: Send
   if (sent < what.length || !found) {
     const error = await damaged(context, what.target);
     if (sent === 0) throw error;
-    context.log.error({ digest: what.target.digest, sent, length: what.length }, 'blob bytes missing on the storage');
+    context.log.error(
+      { digest: what.target.digest, sent, length: what.length },
+      'blob bytes missing on the storage',
+    );
     res.destroy();
     return;
   }
@@ -112,12 +127,22 @@ async function damaged(context: RegistryContext, target: BlobTarget): Promise<Ap
 }
 
 function blobUnknown({ name, digest }: BlobTarget): AppError {
-  return new AppError('BLOB_NOT_FOUND', `blob ${digest} is not in repository ${name}; push it, or mount it from a repository that has it`);
+  return new AppError(
+    'BLOB_NOT_FOUND',
+    `blob ${digest} is not in repository ${name}; push it, or mount it from a repository that has it`,
+  );
 }
 
 /** `DELETE` of a blob (distribution-spec, "Deleting Blobs"): out of this repository only. */
-export async function deleteBlob(context: RegistryContext, exchange: Exchange, target: BlobTarget): Promise<void> {
-  const { answer } = await context.authorizer.authorize(exchange, { repository: target.name, action: 'delete' });
+export async function deleteBlob(
+  context: RegistryContext,
+  exchange: Exchange,
+  target: BlobTarget,
+): Promise<void> {
+  const { answer } = await context.authorizer.authorize(exchange, {
+    repository: target.name,
+    action: 'delete',
+  });
   const { id } = repositoryOf(answer, target.name);
   await context.blobs.unlink(id, target.digest);
   exchange.sendEmpty(202);

@@ -11,8 +11,15 @@ const catalogPage = 100;
 const referrersPage = 200;
 
 /** `GET` of the tags (distribution-spec, "Listing Tags"), in byte order. */
-export async function getTags(context: RegistryContext, exchange: Exchange, target: { name: RepositoryName }): Promise<void> {
-  const { answer } = await context.authorizer.authorize(exchange, { repository: target.name, action: 'pull' });
+export async function getTags(
+  context: RegistryContext,
+  exchange: Exchange,
+  target: { name: RepositoryName },
+): Promise<void> {
+  const { answer } = await context.authorizer.authorize(exchange, {
+    repository: target.name,
+    action: 'pull',
+  });
   const { id } = repositoryOf(answer, target.name);
   const limit = readPageSize(exchange, largestPage) ?? largestPage;
   const page = await context.pages.listTags(id, exchange.query.get('last') ?? '', limit);
@@ -40,7 +47,10 @@ export async function getReferrers(
   exchange: Exchange,
   target: { name: RepositoryName; digest: Digest },
 ): Promise<void> {
-  const { answer } = await context.authorizer.authorize(exchange, { repository: target.name, action: 'pull' });
+  const { answer } = await context.authorizer.authorize(exchange, {
+    repository: target.name,
+    action: 'pull',
+  });
   const artifactType = exchange.query.get('artifactType') ?? undefined;
   const afterText = exchange.query.get('after') ?? '0';
   const after = /^\d{1,15}$/.test(afterText) ? Number(afterText) : 0;
@@ -48,7 +58,11 @@ export async function getReferrers(
   const found =
     answer.repository === undefined
       ? []
-      : await context.pages.listReferrers(answer.repository.id, target.digest, { artifactType, after, limit: limit + 1 });
+      : await context.pages.listReferrers(answer.repository.id, target.digest, {
+          artifactType,
+          after,
+          limit: limit + 1,
+        });
   const shown = found.slice(0, limit);
   const headers: HeaderList = ['Content-Type', mediaTypes.ociIndex];
   if (artifactType !== undefined) headers.push('OCI-Filters-Applied', 'artifactType');

@@ -21,10 +21,18 @@ export interface ManifestTarget {
 const mostTags = 10;
 
 /** `GET` and `HEAD` of a manifest (distribution-spec, "Pulling manifests"). */
-export async function getManifest(context: RegistryContext, exchange: Exchange, target: ManifestTarget): Promise<void> {
+export async function getManifest(
+  context: RegistryContext,
+  exchange: Exchange,
+  target: ManifestTarget,
+): Promise<void> {
   const { reference } = target;
   const content = reference.tag === undefined ? { manifest: reference.digest } : { tag: reference.tag };
-  const { answer } = await context.authorizer.authorize(exchange, { repository: target.name, action: 'pull', content });
+  const { answer } = await context.authorizer.authorize(exchange, {
+    repository: target.name,
+    action: 'pull',
+    content,
+  });
   repositoryOf(answer, target.name);
   const manifest = readable(answer.manifest, target, exchange);
   const headers: HeaderList = [
@@ -50,7 +58,11 @@ function sendNotModified(exchange: Exchange, headers: HeaderList): void {
   exchange.res.end();
 }
 
-function readable(manifest: FoundManifest | undefined, target: ManifestTarget, exchange: Exchange): FoundManifest {
+function readable(
+  manifest: FoundManifest | undefined,
+  target: ManifestTarget,
+  exchange: Exchange,
+): FoundManifest {
   if (manifest === undefined) throw manifestUnknown(target);
   if (manifest.blockedReason !== undefined) throw new AppError('DENIED', manifest.blockedReason);
   if (!negotiate(exchange.req.headers.accept, manifest.mediaType)) {
@@ -66,14 +78,23 @@ async function payloadOf(context: RegistryContext, manifest: FoundManifest): Pro
   const cached = context.manifestCache.get(manifest.digest);
   if (cached !== undefined) return cached;
   const payload = await context.manifests.findPayload(manifest.id);
-  if (payload === undefined) throw new AppError('MANIFEST_NOT_FOUND', `manifest ${manifest.digest} was removed at this moment`);
+  if (payload === undefined)
+    throw new AppError('MANIFEST_NOT_FOUND', `manifest ${manifest.digest} was removed at this moment`);
   context.manifestCache.set(manifest.digest, payload);
   return payload;
 }
 
 /** `PUT` of a manifest (distribution-spec, "Pushing manifests"), by tag, or by digest with any number of `?tag=`. */
-export async function putManifest(context: RegistryContext, exchange: Exchange, target: ManifestTarget): Promise<void> {
-  const granted = await context.authorizer.authorize(exchange, { repository: target.name, action: 'push', late: 'manifest' });
+export async function putManifest(
+  context: RegistryContext,
+  exchange: Exchange,
+  target: ManifestTarget,
+): Promise<void> {
+  const granted = await context.authorizer.authorize(exchange, {
+    repository: target.name,
+    action: 'push',
+    late: 'manifest',
+  });
   const tags = tagsOf(exchange, target.reference);
   const bytes = await readSmallBody(exchange, manifestLimits.maxBytes, 'a manifest');
   const recorded = await recordManifest(context, {
@@ -106,13 +127,21 @@ function tagsOf(exchange: Exchange, reference: Reference): readonly Tag[] {
   }
   return names.map((name) => {
     const tag = parseTag(name);
-    if (tag === undefined) throw new AppError('TAG_INVALID', `'${name.slice(0, 140)}' is not a tag: letters, digits, '.', '_' and '-', at most 128`);
+    if (tag === undefined)
+      throw new AppError(
+        'TAG_INVALID',
+        `'${name.slice(0, 140)}' is not a tag: letters, digits, '.', '_' and '-', at most 128`,
+      );
     return tag;
   });
 }
 
 /** `DELETE` of a manifest with its tags, or of a tag alone (distribution-spec, "Content Management"). */
-export async function deleteManifest(context: RegistryContext, exchange: Exchange, target: ManifestTarget): Promise<void> {
+export async function deleteManifest(
+  context: RegistryContext,
+  exchange: Exchange,
+  target: ManifestTarget,
+): Promise<void> {
   const granted = await context.authorizer.authorize(exchange, { repository: target.name, action: 'delete' });
   const { id } = repositoryOf(granted.answer, target.name);
   const origin = context.authorizer.originOf(exchange, granted);
@@ -123,5 +152,8 @@ export async function deleteManifest(context: RegistryContext, exchange: Exchang
 
 function manifestUnknown({ name, reference }: ManifestTarget): AppError {
   const what = reference.tag !== undefined ? `tag ${reference.tag}` : `manifest ${reference.digest}`;
-  return new AppError('MANIFEST_NOT_FOUND', `${what} is not in repository ${name}; list its tags to see what is`);
+  return new AppError(
+    'MANIFEST_NOT_FOUND',
+    `${what} is not in repository ${name}; list its tags to see what is`,
+  );
 }

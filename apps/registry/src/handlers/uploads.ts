@@ -29,7 +29,11 @@ interface Opened {
 }
 
 /** `POST` of an upload (distribution-spec, "Pushing blobs"): mounts, takes a whole blob, or opens an upload. */
-export async function postUpload(context: RegistryContext, exchange: Exchange, target: { name: RepositoryName }): Promise<void> {
+export async function postUpload(
+  context: RegistryContext,
+  exchange: Exchange,
+  target: { name: RepositoryName },
+): Promise<void> {
   const { query } = exchange;
   const mount = query.get('mount');
   const from = query.get('from') ?? undefined;
@@ -38,7 +42,10 @@ export async function postUpload(context: RegistryContext, exchange: Exchange, t
     action: 'push',
     ...(mount !== null && from !== undefined ? { mountFrom: from } : {}),
   });
-  if (mount !== null && (await mounted(context, granted, target.name, { digest: readDigest(mount, 'mount'), from }))) {
+  if (
+    mount !== null &&
+    (await mounted(context, granted, target.name, { digest: readDigest(mount, 'mount'), from }))
+  ) {
     return sendCreated(context, exchange, target.name, readDigest(mount, 'mount'));
   }
   const digestText = query.get('digest');
@@ -51,7 +58,11 @@ export async function postUpload(context: RegistryContext, exchange: Exchange, t
     await context.uploads.finish(upload, bodyOf(exchange), digest, true);
     return sendCreated(context, exchange, target.name, digest);
   }
-  sendProgress(exchange, { name: target.name, id }, { status: 202, size: 0, uuid: context.uploadIds.read(id, target.name).uuid });
+  sendProgress(
+    exchange,
+    { name: target.name, id },
+    { status: 202, size: 0, uuid: context.uploadIds.read(id, target.name).uuid },
+  );
 }
 
 // Whatever repository the client names, or none: only what its account may pull at this moment is looked through. A
@@ -72,40 +83,66 @@ async function mounted(
 function readDigest(text: string, member: string): Digest {
   const digest = parseDigest(text);
   if (digest !== undefined) return digest;
-  throw new AppError('DIGEST_INVALID', `${member}=${text.slice(0, 150)} is no digest; send sha256: or sha512: and its lowercase hex`);
+  throw new AppError(
+    'DIGEST_INVALID',
+    `${member}=${text.slice(0, 150)} is no digest; send sha256: or sha512: and its lowercase hex`,
+  );
 }
 
 function readAlgorithm(text: string | null, digest: Digest | undefined): DigestAlgorithm {
   if (text === null) return digest?.startsWith('sha512:') === true ? 'sha512' : 'sha256';
   if (text === 'sha256' || text === 'sha512') return text;
-  throw new AppError('DIGEST_INVALID', `digest-algorithm=${text.slice(0, 40)} is not supported; use sha256 or sha512`);
+  throw new AppError(
+    'DIGEST_INVALID',
+    `digest-algorithm=${text.slice(0, 40)} is not supported; use sha256 or sha512`,
+  );
 }
 
 /** `PATCH`: the next bytes (distribution-spec, "Pushing a blob in chunks"). */
-export async function patchUpload(context: RegistryContext, exchange: Exchange, target: UploadTarget): Promise<void> {
+export async function patchUpload(
+  context: RegistryContext,
+  exchange: Exchange,
+  target: UploadTarget,
+): Promise<void> {
   const { upload } = await open(context, exchange, target);
   const size = await context.uploads.append(upload, bodyOf(exchange));
   sendProgress(exchange, target, { status: 202, size, uuid: upload.id });
 }
 
 /** `PUT`: the last bytes, if any, and the digest. */
-export async function putUpload(context: RegistryContext, exchange: Exchange, target: UploadTarget): Promise<void> {
+export async function putUpload(
+  context: RegistryContext,
+  exchange: Exchange,
+  target: UploadTarget,
+): Promise<void> {
   const { upload, size } = await open(context, exchange, target);
   const text = exchange.query.get('digest');
-  if (text === null) throw new AppError('DIGEST_INVALID', 'the PUT that ends an upload needs ?digest=<digest of all its bytes>');
+  if (text === null)
+    throw new AppError(
+      'DIGEST_INVALID',
+      'the PUT that ends an upload needs ?digest=<digest of all its bytes>',
+    );
   const digest = readDigest(text, 'digest');
   await context.uploads.finish(upload, bodyOf(exchange), digest, size === undefined);
   sendCreated(context, exchange, target.name, digest);
 }
 
 /** `GET`: where the upload stands. */
-export async function getUpload(context: RegistryContext, exchange: Exchange, target: UploadTarget): Promise<void> {
+export async function getUpload(
+  context: RegistryContext,
+  exchange: Exchange,
+  target: UploadTarget,
+): Promise<void> {
   const { upload, size } = await open(context, exchange, target);
   sendProgress(exchange, target, { status: 204, size: size ?? 0, uuid: upload.id });
 }
 
 /** `DELETE`: the upload ends without a blob. */
-export async function deleteUpload(context: RegistryContext, exchange: Exchange, target: UploadTarget): Promise<void> {
+export async function deleteUpload(
+  context: RegistryContext,
+  exchange: Exchange,
+  target: UploadTarget,
+): Promise<void> {
   const { upload } = await open(context, exchange, target);
   await context.uploads.cancel(upload);
   exchange.sendEmpty(204);
@@ -128,7 +165,10 @@ async function open(context: RegistryContext, exchange: Exchange, target: Upload
   return { granted, upload, size: row?.size };
 }
 
-function readTicket(context: RegistryContext, target: UploadTarget): { uuid: string; kind: string; id: number } | undefined {
+function readTicket(
+  context: RegistryContext,
+  target: UploadTarget,
+): { uuid: string; kind: string; id: number } | undefined {
   try {
     const { uuid, owner } = context.uploadIds.read(target.id, target.name);
     return { uuid, ...owner };
@@ -144,7 +184,13 @@ function identityOf(context: RegistryContext, granted: Granted, target: UploadTa
   if (owner.kind !== caller.kind || owner.id !== caller.id) {
     throw new AppError('UPLOAD_NOT_FOUND', 'this upload was begun by another account; begin one of your own');
   }
-  return { id: uuid, repository: target.name, projectId: granted.projectId, principal: `${owner.kind}:${owner.id}`, algorithm };
+  return {
+    id: uuid,
+    repository: target.name,
+    projectId: granted.projectId,
+    principal: `${owner.kind}:${owner.id}`,
+    algorithm,
+  };
 }
 
 function bodyOf(exchange: Exchange): UploadBody {
@@ -160,15 +206,25 @@ function startOf(exchange: Exchange, length: number | undefined): number | undef
   if (header === undefined) return undefined;
   const range = parseContentRange(header);
   if (range === undefined) {
-    throw new AppError('UPLOAD_INVALID', `Content-Range '${header.slice(0, 60)}' is not <first byte>-<last byte>`);
+    throw new AppError(
+      'UPLOAD_INVALID',
+      `Content-Range '${header.slice(0, 60)}' is not <first byte>-<last byte>`,
+    );
   }
   if (length !== undefined && length !== range.end - range.start) {
-    throw new AppError('SIZE_INVALID', `Content-Range names ${range.end - range.start} bytes, Content-Length ${length}`);
+    throw new AppError(
+      'SIZE_INVALID',
+      `Content-Range names ${range.end - range.start} bytes, Content-Length ${length}`,
+    );
   }
   return range.start;
 }
 
-function sendProgress(exchange: Exchange, target: UploadTarget, at: { status: number; size: number; uuid: string }): void {
+function sendProgress(
+  exchange: Exchange,
+  target: UploadTarget,
+  at: { status: number; size: number; uuid: string },
+): void {
   exchange.sendEmpty(at.status, [
     'Location',
     `/v2/${target.name}/blobs/uploads/${target.id}`,
@@ -181,7 +237,12 @@ function sendProgress(exchange: Exchange, target: UploadTarget, at: { status: nu
   ]);
 }
 
-function sendCreated(context: RegistryContext, exchange: Exchange, name: RepositoryName, digest: Digest): void {
+function sendCreated(
+  context: RegistryContext,
+  exchange: Exchange,
+  name: RepositoryName,
+  digest: Digest,
+): void {
   context.metrics.blobsCommitted.with({}).add();
   exchange.sendEmpty(201, ['Location', `/v2/${name}/blobs/${digest}`, 'Docker-Content-Digest', digest]);
 }

@@ -50,7 +50,18 @@ export class ContentBuilder {
 
   /** A project; its id. */
   async aProject(name: string): Promise<number> {
-    const [row] = await this.#database.query<{ id: number }>('INSERT INTO project (name) VALUES ($1) RETURNING id', [name]);
+    const [row] = await this.#database.query<{ id: number }>(
+      'INSERT INTO project (name) VALUES ($1) RETURNING id',
+      [name],
+    );
+    return row?.id ?? 0;
+  }
+
+  /** The id of a repository that has been pushed to. */
+  async repositoryId(name: RepositoryName): Promise<number> {
+    const [row] = await this.#database.query<{ id: number }>('SELECT id FROM repository WHERE name = $1', [
+      name,
+    ]);
     return row?.id ?? 0;
   }
 
@@ -63,7 +74,11 @@ export class ContentBuilder {
   }
 
   /** A manifest with random payload. */
-  aManifest(projectId: number, repository: RepositoryName, more: Partial<ManifestRecord> = {}): ManifestRecord {
+  aManifest(
+    projectId: number,
+    repository: RepositoryName,
+    more: Partial<ManifestRecord> = {},
+  ): ManifestRecord {
     const payload = randomBytes(32);
     return {
       projectId,

@@ -9,7 +9,8 @@ export class ProjectEntity {
   @Column({ type: 'boolean', default: false }) declare public: boolean;
   /** Harbor's metadata, strings by key, without `public`. */
   @Column({ type: 'jsonb', default: {} }) declare metadata: Record<string, string>;
-  @Column({ name: 'cve_allowlist', type: 'jsonb', default: { items: [] } }) declare cveAllowlist: CveAllowlist;
+  @Column({ name: 'cve_allowlist', type: 'jsonb', default: { items: [] } })
+  declare cveAllowlist: CveAllowlist;
   /** Bytes; null for no limit. */
   @Column({ name: 'storage_limit', type: 'bigint', nullable: true }) declare storageLimit: number | null;
   /** Takes manifests whose content is not there. */

@@ -8,7 +8,9 @@ export class UserEntity {
   @Column({ type: 'text', nullable: true }) declare email: string | null;
   @Column({ type: 'text', default: '' }) declare realname: string;
   @Column({ type: 'text', default: '' }) declare comment: string;
-  @Column({ name: 'password_hash', type: 'text', nullable: true, select: false }) declare passwordHash: string | null;
+  @Column({ name: 'password_hash', type: 'text', nullable: true, select: false }) declare passwordHash:
+    | string
+    | null;
   @Column({ type: 'boolean', default: false }) declare sysadmin: boolean;
   @Column({ name: 'access_version', type: 'integer', default: 1 }) declare accessVersion: number;
   @Column({ name: 'credential_version', type: 'integer', default: 1 }) declare credentialVersion: number;
