@@ -82,23 +82,38 @@ export class Histogram {
   }
 }
 
+type LabelValue = string | number;
+
+/** A step from label to label, so that a series is found without making a string. */
+interface Branch<S> {
+  readonly branches: Map<LabelValue | undefined, Branch<S>>;
+  series: S | undefined;
+}
+
 /** All series of one metric, made as their label values first appear. */
 export class MetricFamily<S extends Counter | Gauge | Histogram, L extends string = string> {
   readonly definition: MetricDefinition;
   readonly #make: () => S;
+  readonly #root: Branch<S> = { branches: new Map(), series: undefined };
   readonly #series = new Map<string, S>();
 
   constructor(definition: MetricDefinition, make: () => S) {
     this.definition = definition;
     this.#make = make;
-    if (definition.labels.length === 0) this.#find('');
+    if (definition.labels.length === 0) this.#create(this.#root, {});
   }
 
   /** The series of these label values. Values must come from a small closed set. */
   with(values: LabelValues<L>): S {
-    const given: Readonly<Record<string, string | number>> = values;
-    const labels = this.definition.labels.map((label) => `${label}="${escapeValue(given[label])}"`);
-    return this.#find(labels.join(','));
+    const given: Readonly<Record<string, LabelValue>> = values;
+    let branch = this.#root;
+    for (const label of this.definition.labels) {
+      const value = given[label];
+      let next = branch.branches.get(value);
+      if (!next) branch.branches.set(value, (next = { branches: new Map(), series: undefined }));
+      branch = next;
+    }
+    return branch.series ?? this.#create(branch, given);
   }
 
   /** In the text exposition format of Prometheus 0.0.4. */
@@ -109,9 +124,14 @@ export class MetricFamily<S extends Counter | Gauge | Histogram, L extends strin
     return `${lines.join('\n')}\n`;
   }
 
-  #find(labels: string): S {
-    let series = this.#series.get(labels);
-    if (!series) this.#series.set(labels, (series = this.#make()));
+  #create(branch: Branch<S>, values: Readonly<Record<string, LabelValue>>): S {
+    const labels = this.definition.labels
+      .map((label) => `${label}="${escapeValue(values[label])}"`)
+      .join(',');
+    // 200 and '200' are two branches and one series
+    const series = this.#series.get(labels) ?? this.#make();
+    this.#series.set(labels, series);
+    branch.series = series;
     return series;
   }
 }
@@ -120,6 +140,6 @@ function braced(labels: string): string {
   return labels === '' ? '' : `{${labels}}`;
 }
 
-function escapeValue(value: string | number | undefined): string {
+function escapeValue(value: LabelValue | undefined): string {
   return String(value).replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }

@@ -8,7 +8,8 @@ describe('createMetrics', () => {
     const labels = { app: 'registry', method: 'GET', route: 'manifest', status: 200 };
     const bound = metrics.requests.with(labels);
     bound.add();
-    metrics.requests.with(labels).add(2);
+    metrics.requests.with(labels).add();
+    metrics.requests.with({ ...labels, status: '200' }).add();
     expect(await metrics.render()).toContain(
       'entrepot_requests_total{app="registry",method="GET",route="manifest",status="200"} 3\n',
     );
