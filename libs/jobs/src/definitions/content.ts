@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { job } from '../job.ts';
+
+/** A fact as the relay puts it into a task; libs/events reads it. */
+const fact = z.object({
+  id: z.int(),
+  fact: z.string(),
+  version: z.int(),
+  key: z.string(),
+  payload: z.unknown(),
+  happenedAt: z.string(),
+});
+
+export const purgeRepository = job({
+  name: 'repository.purge',
+  summary: 'Removes the content of a deleted repository, in batches.',
+  queue: 'content',
+  payload: fact,
+  attempts: 10,
+  timeoutSeconds: 6 * 3600,
+});
+
+export const purgeProject = job({
+  name: 'project.purge',
+  summary: 'Removes what is left in a deleted project: repositories, members, robots.',
+  queue: 'content',
+  payload: fact,
+  attempts: 10,
+  timeoutSeconds: 6 * 3600,
+});
+
+export const foldUsage = job({
+  name: 'usage.fold',
+  summary: 'Adds up what pushes and deletions have changed in the use of projects.',
+  queue: 'maintenance',
+  payload: z.object({}),
+  recorded: false,
+  uniqueBy: () => '',
+});
+
+export const expireUploads = job({
+  name: 'upload.expire',
+  summary: 'Removes uploads that nobody goes on with, and their staged bytes.',
+  queue: 'content',
+  payload: z.object({}),
+  recorded: false,
+  uniqueBy: () => '',
+});

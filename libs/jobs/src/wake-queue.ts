@@ -1,0 +1,139 @@
+import {
+  createPostgresBackend,
+  Queue,
+  withBackend,
+  Worker,
+  type JobsOptions,
+  type PostgresPoolConfig,
+  type Processor,
+} from 'bullmq';
+import type { ConnectionOptions } from '@entrepot/database/connection-options';
+import type { Logger } from '@entrepot/telemetry/logger';
+import type { QueueName } from './job.ts';
+
+/** Where queues live: beside the data in PostgreSQL (embedded), or in Redis (services). */
+export type QueueConnection =
+  | { readonly kind: 'postgres'; readonly connection: ConnectionOptions }
+  | { readonly kind: 'redis'; readonly url: string };
+
+/** One message: a task that can be done. */
+export interface Wake {
+  readonly queue: QueueName;
+  readonly taskId: number;
+  /** Attempts before this one: a message for each, at most. */
+  readonly attempts: number;
+  readonly delayMilliseconds?: number;
+}
+
+/** The schema that BullMQ's tables have for themselves. */
+export const queueSchema = 'queue';
+
+interface WakePayload {
+  readonly taskId: number;
+}
+
+// what the classes of both back ends have in common, as far as it is used here
+interface Producer {
+  add(name: string, payload: WakePayload, options: JobsOptions): Promise<unknown>;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  close(): Promise<void>;
+}
+type Consumer = Omit<Producer, 'add'>;
+
+// Nothing waits for these connections, and most of the time nobody uses them.
+const producerPool = { max: 1, idleTimeoutMillis: 10_000 };
+const workerPool = { max: 2, idleTimeoutMillis: 10_000 };
+
+const inRedis = { prefix: 'entrepot' };
+const whatBecomes = { attempts: 1, removeOnComplete: true, removeOnFail: true };
+// a message is only a way to wake a worker: who does the task is decided by its row
+const patience = { stalledInterval: 60_000, drainDelay: 300, maxStalledCount: 3 };
+
+/**
+ * BullMQ, as far as we need it: messages that carry the id of a task and wake a worker. What it loses is found
+ * again by the sweeper, so it may be emptied at any time.
+ */
+export class WakeQueue {
+  readonly #connection: QueueConnection;
+  readonly #log: Logger;
+  readonly #queues = new Map<QueueName, Producer>();
+  readonly #workers: Consumer[] = [];
+
+  constructor(connection: QueueConnection, log: Logger) {
+    this.#connection = connection;
+    this.#log = log;
+  }
+
+  /** Sends a message. One for a task and attempt that is still on its way is not sent twice. */
+  async send(wake: Wake): Promise<void> {
+    const id = `task-${wake.taskId}-${wake.attempts}`;
+    const options = { ...whatBecomes, jobId: id, delay: wake.delayMilliseconds ?? 0 };
+    await this.#queue(wake.queue).add('wake', { taskId: wake.taskId }, options);
+  }
+
+  /** Calls `work` with the task of each message, at most `concurrency` at a time. It must not reject. */
+  receive(name: QueueName, concurrency: number, work: (taskId: number) => Promise<void>): void {
+    const worker = this.#makeWorker(name, concurrency, async (message) => work(message.data.taskId));
+    worker.on('error', this.#complain);
+    this.#workers.push(worker);
+  }
+
+  /** Takes no further messages, waits for those that are worked on, and ends the connections. */
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+    await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
+  }
+
+  #queue(name: QueueName): Producer {
+    let queue = this.#queues.get(name);
+    if (queue === undefined) {
+      queue = this.#makeQueue(name);
+      queue.on('error', this.#complain);
+      this.#queues.set(name, queue);
+    }
+    return queue;
+  }
+
+  #makeQueue(name: QueueName): Producer {
+    const where = this.#connection;
+    if (where.kind === 'redis')
+      return new Queue<WakePayload>(name, { ...inRedis, connection: { url: where.url } });
+    const postgres = withBackend(createPostgresBackend);
+    return new postgres.Queue<WakePayload>(name, { connection: inPostgres(where.connection, producerPool) });
+  }
+
+  #makeWorker(name: QueueName, concurrency: number, process: Processor<WakePayload>): Consumer {
+    const where = this.#connection;
+    const options = { ...patience, concurrency };
+    if (where.kind === 'redis') {
+      const connection = { url: where.url, maxRetriesPerRequest: null };
+      return new Worker<WakePayload>(name, process, { ...options, ...inRedis, connection });
+    }
+    const postgres = withBackend(createPostgresBackend);
+    const connection = inPostgres(where.connection, workerPool);
+    return new postgres.Worker<WakePayload>(name, process, { ...options, connection });
+  }
+
+  readonly #complain = (error: unknown): void => {
+    this.#log.warn({ error }, 'the job queue complains; the sweeper finds what it loses');
+  };
+}
+
+function inPostgres(connection: ConnectionOptions, pool: PostgresPoolConfig): PostgresPoolConfig {
+  const where = 'url' in connection ? { connectionString: connection.url } : connection;
+  return { ...where, ...pool, schema: queueSchema, application_name: 'entrepot queue' };
+}
+
+/** Brings BullMQ's own tables, in their own schema, to this version. Only the migrate command calls it. */
+export async function migrateQueues(connection: ConnectionOptions): Promise<void> {
+  const postgres = withBackend(createPostgresBackend);
+  const queue = new postgres.Queue('maintenance', {
+    connection: inPostgres(connection, { max: 1, migrate: true }),
+  });
+  queue.on('error', () => undefined);
+  try {
+    await queue.waitUntilReady();
+  } finally {
+    await queue.close();
+  }
+}
