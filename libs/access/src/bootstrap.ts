@@ -92,24 +92,24 @@ export async function ensureAdministrator(
 }
 
 /**
- * Gives the administrator a new password; every session, token and refresh token made with the old one ends.
- * Without a password, one is made. Returns it. `NOT_FOUND` when there is no such administrator.
+ * Gives an administrator a new password, made here; every session, token and refresh token made with the old one
+ * ends. Returns it. `NOT_FOUND` when there is no administrator of that name.
  */
 export async function resetAdministratorPassword(
   database: Database,
-  password = generatePassword(),
+  name = administratorName,
 ): Promise<string> {
-  checkPassword(password);
+  const password = generatePassword();
   const hash = await hashPassword(password);
   await database.transaction(async () => {
-    const rows = await database.run(setPassword, [administratorName, hash]);
+    const rows = await database.run(setPassword, [name, hash]);
     if (rows.length === 0) {
-      throw new AppError('NOT_FOUND', `there is no administrator named ${administratorName}`);
+      throw new AppError('NOT_FOUND', `there is no administrator named ${name}`);
     }
     const entry = {
       operation: 'update',
       resourceType: 'user',
-      resource: administratorName,
+      resource: name,
       detail: { changed: ['password'] },
     };
     await recordAudit(database, system, entry);

@@ -1,4 +1,4 @@
-import { chown, mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { chown, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@entrepot/errors/app-error';
 import { canEnter, type DatabaseAccount } from './database-account.ts';
@@ -134,27 +134,4 @@ async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** Makes the data directory if it is not there. Throws `CONFIG_INVALID` when it cannot be written. */
-export async function makeDataDirectory(dataDir: string): Promise<void> {
-  // another account must pass through it to reach the database when root starts the product
-  const mode = process.getuid?.() === 0 ? 0o711 : 0o700;
-  try {
-    await mkdir(dataDir, { recursive: true, mode });
-    await rm(await mkdtemp(join(dataDir, '.write-test-')), { recursive: true });
-  } catch (cause) {
-    throw new AppError(
-      isFull(cause) ? 'STORAGE_FULL' : 'CONFIG_INVALID',
-      isFull(cause)
-        ? `no room is left on the disk of ${dataDir}: make room, then start again`
-        : `the data directory ${dataDir} cannot be written (${cause instanceof Error ? cause.message : ''}): ` +
-            'give this user the right to, or set ENTREPOT_DATA to another directory',
-      { cause },
-    );
-  }
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOSPC';
 }

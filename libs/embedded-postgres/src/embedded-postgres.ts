@@ -9,9 +9,9 @@ import {
   databaseUser,
   directoryArgument,
   isClusterCreated,
-  makeDataDirectory,
 } from './cluster-directory.ts';
 import { chooseAccount } from './database-account.ts';
+import { makeDataDirectory } from './data-directory.ts';
 import { silentLog, type PostgresLog } from './log.ts';
 import { preparePostgresBinaries } from './postgres-binaries.ts';
 import { findPostmaster, stopOrphan } from './postmaster.ts';
@@ -26,6 +26,8 @@ export interface EmbeddedPostgresOptions {
   readonly log?: PostgresLog;
   /** PostgreSQL settings that replace ours, e.g. `{ commit_delay: '5000' }`. */
   readonly settings?: ServerSettings;
+  /** Gives up a start that takes long: a server that replays its log is stopped again. */
+  readonly signal?: AbortSignal;
 }
 
 /** How to reach a server through its socket, in the form that `pg` takes. */
@@ -70,7 +72,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     logFile: join(dataDir, 'postgres.log'),
     log,
   };
-  return new EmbeddedPostgres(launch, socketDir, await launchServer(launch));
+  const stopWhenAborted = (child: ChildProcess): void => {
+    options.signal?.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
+  };
+  options.signal?.throwIfAborted();
+  return new EmbeddedPostgres(launch, socketDir, await launchServer(launch, stopWhenAborted));
 }
 
 /** How to reach the server that another process runs on `dataDir`; `undefined` when none takes connections. */
@@ -115,6 +121,12 @@ export class EmbeddedPostgres {
   /** Calls `listener` when the server has died and could not be started again. */
   onExit(listener: (error: Error) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Ends the server at once, without waiting: the next start replays its log. For an exit that was forced. */
+  abandon(): void {
+    this.#stopping = true;
+    this.#child.kill('SIGQUIT');
   }
 
   /** Fast shutdown; an immediate one when it takes longer than `patienceMs` (default 10 s). */

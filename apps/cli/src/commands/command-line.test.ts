@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { parseCommandLine } from './command-line.ts';
+
+describe('parseCommandLine', () => {
+  it.each([
+    [['serve'], { name: 'serve' }],
+    [['migrate'], { name: 'migrate' }],
+    [['admin', 'reset-password'], { name: 'reset-password', user: 'admin' }],
+    [['admin', 'reset-password', '--user', 'root'], { name: 'reset-password', user: 'root' }],
+    [['--version'], { name: 'version' }],
+    [['serve', '--help'], { name: 'help' }],
+    [[], { name: 'help' }],
+  ])('%j', (args, command) => {
+    expect(parseCommandLine(args)).toEqual(command);
+  });
+
+  it('says what was meant', () => {
+    expect(() => parseCommandLine(['migrat'])).toThrow(/did you mean migrate\?/);
+  });
+
+  it('shows the usage when nothing is near', () => {
+    expect(() => parseCommandLine(['frobnicate'])).toThrow(/there is no command 'frobnicate'[^]*Usage:/);
+  });
+
+  it('refuses options that mean nothing', () => {
+    expect(() => parseCommandLine(['serve', '--port', '1'])).toThrow(/--port/);
+    expect(() => parseCommandLine(['serve', '--user', 'a'])).toThrow(/goes with admin reset-password/);
+  });
+});

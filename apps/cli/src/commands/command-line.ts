@@ -1,0 +1,69 @@
+import { parseArgs } from 'node:util';
+import { AppError } from '@entrepot/errors/app-error';
+import { nearestName } from '../config/nearest-name.ts';
+
+/** What the command line asks for. */
+export type Command =
+  | { readonly name: 'serve' | 'migrate' | 'help' | 'version' }
+  | { readonly name: 'reset-password'; readonly user: string };
+
+/** The text of `--help`. */
+export const usage = `Usage: entrepot <command>
+
+  serve                    starts everything behind one port
+  migrate                  brings the database to this version, while the server is stopped
+  admin reset-password     makes a new password for the administrator and prints it
+    --user <name>          of another administrator than admin
+
+  --help, --version
+
+Settings are environment variables: docs/reference/configuration.md lists them.
+`;
+
+const commands = ['serve', 'migrate', 'admin reset-password'];
+
+/** Reads the arguments after the program's name. Throws `BAD_REQUEST` with what is meant instead. */
+export function parseCommandLine(args: readonly string[]): Command {
+  const { values, positionals } = parse(args);
+  if (values.help === true) return { name: 'help' };
+  if (values.version === true) return { name: 'version' };
+  const words = positionals.join(' ');
+  if (values.user !== undefined && words !== 'admin reset-password') {
+    throw new AppError('BAD_REQUEST', '--user goes with admin reset-password only');
+  }
+  switch (words) {
+    case 'serve':
+    case 'migrate':
+      return { name: words };
+    case 'admin reset-password':
+      return { name: 'reset-password', user: values.user ?? 'admin' };
+    case '':
+      return { name: 'help' };
+    default:
+      throw unknown(words);
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean' },
+        user: { type: 'string' },
+      },
+    });
+  } catch (cause) {
+    throw new AppError('BAD_REQUEST', `${cause instanceof Error ? cause.message : ''}\n\n${usage}`, {
+      cause,
+    });
+  }
+}
+
+function unknown(words: string): AppError {
+  const nearest = nearestName(words, commands);
+  const hint = nearest === undefined ? `\n\n${usage}` : `did you mean ${nearest}?`;
+  return new AppError('BAD_REQUEST', `there is no command '${words}': ${hint}`);
+}

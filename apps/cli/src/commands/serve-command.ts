@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '../config/config.ts';
+import { createOutput } from '../serve/process-log.ts';
+import { serve } from '../serve/serve.ts';
+import { onStopSignals } from '../serve/stop-signals.ts';
+
+// Beyond this nothing is waited for: what could not be stopped in its share of the time is left to the system.
+const longestStop = 14_500;
+
+/** Runs the product until it is told to stop, or cannot go on. Returns the exit code. */
+export async function serveCommand(config: Config): Promise<number> {
+  const output = createOutput(config);
+  const product = serve(config, output);
+  const ended = new Promise<number>((resolve) => {
+    onStopSignals(
+      (reason) => {
+        output.log.info({ reason }, 'stopping; once more to stop at once');
+        resolve(0);
+      },
+      () => {
+        product.abandon();
+        process.exit(130);
+      },
+    );
+    product.onLoss((error) => {
+      output.log.fatal({ err: error }, 'the database is lost');
+      resolve(1);
+    });
+    process.on('uncaughtException', (error) => {
+      output.log.fatal({ err: error }, 'a defect: stopping');
+      resolve(70);
+    });
+  });
+  const failed = product.ready.then(
+    () => ended,
+    (error: unknown) => ({ error }),
+  );
+  const outcome = await Promise.race([ended, failed]);
+  const stopped = product.stop().then(() => true);
+  const inTime = await Promise.race([stopped, sleep(longestStop + config.drainSeconds * 1_000, false)]);
+  if (!inTime) product.abandon();
+  if (typeof outcome !== 'number') throw outcome.error;
+  if (outcome === 0) output.log.info({}, 'stopped');
+  return inTime ? outcome : 1;
+}

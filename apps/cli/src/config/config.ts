@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import {
+  addressList,
+  baseUrl,
+  choice,
+  flag,
+  integer,
+  postgresUrl,
+  readableFile,
+  text,
+} from './setting-kinds.ts';
+
+/**
+ * Every setting of the product, once. A member `httpPort` is read from `ENTREPOT_HTTP_PORT`; one that is marked
+ * `secret` also from the file that `ENTREPOT_…_FILE` names. The descriptions are the configuration reference.
+ */
+export const configSchema = z
+  .object({
+    httpPort: integer({ min: 0, max: 65_535 })
+      .default(8080)
+      .describe('Port of the registry, its API and its pages. 0 takes a free one.'),
+    httpHost: text()
+      .default('127.0.0.1')
+      .describe('Address to listen on. `0.0.0.0` lets other machines in: give them TLS.'),
+    tlsCertFile: readableFile()
+      .optional()
+      .describe('Certificate chain in PEM, for https without a proxy in front. Read again when it changes.'),
+    tlsKeyFile: readableFile()
+      .optional()
+      .describe('Private key of the certificate in PEM. Read again when it changes.'),
+    externalUrl: baseUrl()
+      .optional()
+      .describe(
+        'How others reach this registry, for what leaves it (webhooks, mail, redirects). Default: the address listened on.',
+      ),
+    trustedProxies: addressList()
+      .default(['127.0.0.0/8', '::1'])
+      .describe(
+        'Addresses or networks of the reverse proxies in front, separated by commas: only their `X-Forwarded-*` is believed.',
+      ),
+    metricsAddress: text()
+      .regex(/^(?:.+:\d{1,5}|off)$/, { error: 'must be host:port, such as 127.0.0.1:9464, or off' })
+      .default('127.0.0.1:9464')
+      .describe('Where `GET /metrics` answers, as `host:port`. `off` for nowhere.'),
+    data: text()
+      .default('./data')
+      .describe('Data directory: database, blobs, keys. Everything that a backup must hold lies in it.'),
+    databaseUrl: postgresUrl()
+      .optional()
+      .meta({ secret: true })
+      .describe('A PostgreSQL (15 or newer) of your own, as `postgresql://…`, instead of the embedded one.'),
+    databaseConnections: integer({ min: 4, max: 1000 })
+      .default(20)
+      .describe('Connections to the database for statements and transactions.'),
+    storageDriver: choice(['filesystem']).default('filesystem').describe('Where blobs are kept.'),
+    storageDirectory: text()
+      .optional()
+      .describe(
+        'Directory of the blobs for the driver `filesystem`. Default: `storage` in the data directory.',
+      ),
+    secretKey: text()
+      .min(32, { error: 'must have at least 32 characters: make one with openssl rand -base64 32' })
+      .optional()
+      .meta({ secret: true })
+      .describe(
+        'Encrypts secrets in the database. Made at the first start and kept in `secret-key` in the data directory unless given; without it a backup cannot be used.',
+      ),
+    adminPassword: text()
+      .regex(/^(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9]).{8,128}$/, {
+        error: 'must have 8 to 128 characters with an upper case letter, a lower case letter and a digit',
+      })
+      .optional()
+      .meta({ secret: true })
+      .describe(
+        'Password of the user `admin`, used at the first start only. Made and printed once unless given.',
+      ),
+    tokenAlgorithm: choice(['EdDSA', 'ES256', 'RS256'])
+      .default('EdDSA')
+      .describe('Signature of registry tokens. `RS256` for verifiers that know nothing newer.'),
+    tokenSeconds: integer({ min: 60, max: 86_400 })
+      .default(300)
+      .describe('How long a registry token is good for. A push that began in time may end later.'),
+    manifestCacheMb: integer({ min: 0, max: 16_384 })
+      .default(32)
+      .describe('Memory for manifests that were pulled lately, in MiB.'),
+    readOnly: flag().default(false).describe('Refuses every write: pulls go on.'),
+    drainSeconds: integer({ min: 0, max: 300 })
+      .default(0)
+      .describe(
+        'How long requests are still taken after the readiness check has begun to fail, when stopping.',
+      ),
+    logLevel: choice(['trace', 'debug', 'info', 'warn', 'error'])
+      .default('info')
+      .describe('How much is logged. Single pulls are logged at `debug`.'),
+    logFormat: choice(['auto', 'json', 'text'])
+      .default('auto')
+      .describe('`json`: one object a line. `text`: for people. `auto`: text on a terminal, json elsewhere.'),
+  })
+  .superRefine((config, context) => {
+    if ((config.tlsCertFile === undefined) === (config.tlsKeyFile === undefined)) return;
+    const missing = config.tlsCertFile === undefined ? 'tlsCertFile' : 'tlsKeyFile';
+    context.addIssue({
+      code: 'custom',
+      path: [missing],
+      message: 'is missing: certificate and key go together',
+    });
+  });
+
+/** The settings of this process, checked. */
+export type Config = z.infer<typeof configSchema>;
+
+/** The name of a member in the environment: `httpPort` → `ENTREPOT_HTTP_PORT`. */
+export function environmentName(member: string): string {
+  return `ENTREPOT_${member.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/** Whether a setting is a secret, and so may come from a file. */
+export function isSecret(schema: z.ZodType): boolean {
+  return schema.meta()?.['secret'] === true;
+}

@@ -1,0 +1,93 @@
+import { accessSync, constants } from 'node:fs';
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+/** Any text that is not empty. */
+export function text(): z.ZodString {
+  return z.string();
+}
+
+/** A whole number within bounds. */
+export function integer({ min, max }: { min: number; max: number }): z.ZodType<number> {
+  const isWithin = (value: string): boolean =>
+    /^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max;
+  return z
+    .string()
+    .refine(isWithin, { error: `must be a whole number from ${min} to ${max}` })
+    .transform(Number);
+}
+
+/** `true` or `false`. */
+export function flag(): z.ZodType<boolean> {
+  return z.enum(['true', 'false'], { error: 'must be true or false' }).transform((value) => value === 'true');
+}
+
+/** One of a few words. */
+export function choice<const Word extends string>(words: readonly [Word, ...Word[]]): z.ZodType<Word> {
+  return z.enum(words, { error: `must be ${words.length === 1 ? words[0] : `one of ${words.join(', ')}`}` });
+}
+
+/** The path of a file that this process can read. */
+export function readableFile(): z.ZodType<string> {
+  return z.string().refine(isReadable, { error: 'must name a file that this user can read' });
+}
+
+/** An http or https URL without path, query and credentials. */
+export function baseUrl(): z.ZodType<string> {
+  return z
+    .string()
+    .refine(isBaseUrl, {
+      error: 'must be a URL of scheme and host alone, such as https://registry.example.com',
+    })
+    .transform((value) => new URL(value).origin);
+}
+
+/** A URL of PostgreSQL. */
+export function postgresUrl(): z.ZodType<string> {
+  return z
+    .string()
+    .regex(/^postgres(?:ql)?:\/\//, {
+      error: 'must be a URL such as postgresql://user:password@host:5432/database',
+    })
+    .refine((value) => URL.canParse(value), {
+      error: 'is not a URL: percent-encode special characters in user and password',
+    });
+}
+
+/** IP addresses and networks in CIDR notation, separated by commas. */
+export function addressList(): z.ZodType<string[]> {
+  return z
+    .string()
+    .transform((value) =>
+      value
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    )
+    .refine((parts) => parts.every(isAddressOrNetwork), {
+      error: 'must be IP addresses or networks separated by commas, such as 10.0.0.0/8,192.168.1.5',
+    });
+}
+
+function isAddressOrNetwork(value: string): boolean {
+  const [address = '', bits, ...rest] = value.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}
+
+function isBaseUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const url = new URL(value);
+  const isBare = url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
+  return isBare && (url.protocol === 'http:' || url.protocol === 'https:');
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

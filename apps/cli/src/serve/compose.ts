@@ -1,0 +1,81 @@
+import { DenialRecord } from '@entrepot/access/audit';
+import { Authenticator } from '@entrepot/access/authenticate';
+import { RequestOrigins } from '@entrepot/access/request-origin';
+import { ActiveSigningKey, loadVerificationKeys, rotateSigningKeys } from '@entrepot/access/signing-keys';
+import { TokenService, tokenAudience, tokenIssuer } from '@entrepot/access/token-service';
+import { TrustedProxies } from '@entrepot/access/trusted-proxies';
+import type { ContentStore } from '@entrepot/content-store/content-store';
+import { createCore, type Core } from '@entrepot/core/core';
+import type { Database } from '@entrepot/database/database';
+import { KeyRing } from '@entrepot/identity/key-ring';
+import type { SecretBox } from '@entrepot/identity/secret-box';
+import { TokenVerifier } from '@entrepot/identity/token-verifier';
+import { createRegistry, type Registry } from '@entrepot/registry/registry';
+import { systemClock as clock } from '@entrepot/telemetry/clock';
+import type { Logger } from '@entrepot/telemetry/logger';
+import type { Metrics } from '@entrepot/telemetry/metrics';
+import type { Config } from '../config/config.ts';
+import { version } from '../version.ts';
+import type { Teardown } from './teardown.ts';
+
+/** What the apps are put together from. */
+export interface ComposeOptions {
+  readonly config: Config;
+  readonly database: Database;
+  readonly store: ContentStore;
+  readonly box: SecretBox;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly teardown: Teardown;
+  /** Resolves while new requests are welcome: rejects once the process has begun to stop. */
+  readonly readiness: () => Promise<void>;
+}
+
+/** The apps that answer requests. */
+export interface Apps {
+  readonly registry: Registry;
+  readonly core: Core;
+}
+
+/** Makes what the apps share, then the apps, and starts them. */
+export async function composeApps(options: ComposeOptions): Promise<Apps> {
+  const { config, database, store, box, log, metrics, teardown } = options;
+  const algorithm = config.tokenAlgorithm;
+  await rotateSigningKeys(database, box, { algorithm });
+  const keys = new KeyRing({ load: () => loadVerificationKeys(database), clock, log });
+  await keys.start();
+  teardown.add('signing keys', 1_000, async () => keys.stop());
+  const verifier = new TokenVerifier({ keys, issuer: tokenIssuer, audience: tokenAudience, clock });
+  const authenticator = new Authenticator({ database });
+  const origins = new RequestOrigins(new TrustedProxies(config.trustedProxies), log);
+  const signingKey = new ActiveSigningKey(database, box, clock);
+  const lifetimeSeconds = config.tokenSeconds;
+  const tokens = new TokenService({ database, authenticator, signingKey, clock, lifetimeSeconds, verifier });
+  const denials = new DenialRecord({ database, log });
+  const registry = createRegistry(
+    { readOnly: config.readOnly, manifestCacheBytes: config.manifestCacheMb * 1024 * 1024 },
+    {
+      database,
+      store,
+      access: { verifier, authenticator, origins },
+      uploadIdKey: box.keyFor('upload-id'),
+      log,
+      metrics,
+    },
+  );
+  await registry.start();
+  teardown.add('registry', 1_000, () => registry.stop());
+  const core = await createCore(
+    {
+      version,
+      readOnly: config.readOnly,
+      externalUrl: config.externalUrl,
+      storageDriver: config.storageDriver,
+      health: { registry: options.readiness, storage: () => store.driver.probe() },
+    },
+    { database, authenticator, tokens, origins, denials, log, metrics },
+  );
+  await core.start();
+  teardown.add('core', 1_000, () => core.stop());
+  return { registry, core };
+}

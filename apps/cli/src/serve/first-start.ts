@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureAdministrator } from '@entrepot/access/bootstrap';
+import type { Database } from '@entrepot/database/database';
+import { statement } from '@entrepot/database/statement';
+import { generatePassword } from '@entrepot/identity/password-policy';
+import { writePrivateFile } from './private-file.ts';
+
+/** What there is to say of the administrator when the product is ready. */
+export type AdministratorNotice =
+  | { readonly kind: 'made'; readonly password: string; readonly file: string }
+  | { readonly kind: 'given' }
+  | { readonly kind: 'present'; readonly file: string | undefined; readonly ignored: boolean };
+
+const findAdministrator = statement<{ id: number }>(
+  'user.any-administrator',
+  'SELECT id FROM "user" WHERE sysadmin LIMIT 1',
+);
+
+/** The file (0600) that keeps the password that the first start made. */
+export function adminPasswordFile(dataDir: string): string {
+  return join(dataDir, 'admin-password');
+}
+
+/**
+ * Makes the administrator and the project `library` at the first start, with the password of the setting or one
+ * made here. The file is written before the account, so that a start which is killed in between loses nothing.
+ */
+export async function makeFirstAdministrator(
+  database: Database,
+  dataDir: string,
+  given: string | undefined,
+): Promise<AdministratorNotice> {
+  const file = adminPasswordFile(dataDir);
+  const kept = await readKept(file);
+  if ((await database.run(findAdministrator)).length > 0) {
+    return { kind: 'present', file: kept === undefined ? undefined : file, ignored: given !== undefined };
+  }
+  if (given !== undefined) {
+    await ensureAdministrator(database, given);
+    return { kind: 'given' };
+  }
+  const password = kept ?? generatePassword();
+  if (kept === undefined) await writePrivateFile(file, `${password}\n`);
+  await ensureAdministrator(database, password);
+  return { kind: 'made', password, file };
+}
+
+async function readKept(file: string): Promise<string | undefined> {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch {
+    return undefined;
+  }
+}

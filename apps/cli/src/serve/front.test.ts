@@ -1,0 +1,129 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Front, isRegistryPath } from './front.ts';
+
+type Handle = (req: IncomingMessage, res: ServerResponse) => void;
+
+const say =
+  (text: string): Handle =>
+  (_req, res) =>
+    void res.end(text);
+
+async function startFront(
+  registry: Handle,
+  core: Handle = say('core'),
+): Promise<{ front: Front; port: number }> {
+  const front = new Front({ registry: { handle: registry }, core: { handle: core } }, undefined);
+  const port = await front.start('127.0.0.1', 0);
+  onTestFinished(() => front.stop(0));
+  return { front, port };
+}
+
+async function get(port: number, path: string): Promise<string> {
+  return await (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+}
+
+describe('the front', () => {
+  it.each([
+    ['/v2', true],
+    ['/v2/', true],
+    ['/v2?x', true],
+    ['/v2/a/manifests/b', true],
+    ['/v2x', false],
+    ['/%76%32/', false],
+    ['/api/v2.0/ping', false],
+    ['/', false],
+  ])('%s is the registry: %s', (url, expected) => {
+    expect(isRegistryPath(url)).toBe(expected);
+  });
+
+  it('hands requests over by their raw path', async () => {
+    const { port } = await startFront(say('registry'));
+    expect(await get(port, '/v2/_catalog')).toBe('registry');
+    expect(await get(port, '/api/v2.0/ping')).toBe('core');
+  });
+
+  it('never ends a request for its length, and waits for headers half a minute', async () => {
+    const { front } = await startFront(say(''));
+    expect(front.server.requestTimeout).toBe(0);
+    expect(front.server.headersTimeout).toBe(30_000);
+  });
+
+  it('refuses in one sentence an address that is taken', async () => {
+    const { port } = await startFront(say(''));
+    const other = new Front({ registry: { handle: say('') }, core: { handle: say('') } }, undefined);
+    await expect(other.start('127.0.0.1', port)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(
+        /^cannot listen on 127\.0\.0\.1:\d+: another program listens there/,
+      ) as string,
+    });
+  });
+});
+
+describe('a stop of the front', () => {
+  it('lets a request in flight end', async () => {
+    const { front, port } = await startFront((_req, res) => void setTimeout(() => res.end('whole'), 200));
+    const answer = get(port, '/v2/');
+    await sleep(50);
+    await front.stop(5_000);
+    expect(await answer).toBe('whole');
+  });
+
+  it('refuses with 503 what does not end in time, also a body that is still coming', async () => {
+    const { front, port } = await startFront((req) => void req.resume());
+    const upload = request({
+      port,
+      method: 'PATCH',
+      path: '/v2/a/blobs/uploads/x',
+      headers: { 'Content-Length': 1000 },
+    });
+    upload.on('error', () => undefined);
+    upload.write('some');
+    const answered = once(upload, 'response') as Promise<[IncomingMessage]>;
+    await sleep(50);
+    const begun = Date.now();
+    await front.stop(200);
+    expect(Date.now() - begun).toBeLessThan(2_000);
+    const [response] = await answered;
+    expect(response.statusCode).toBe(503);
+    expect(response.headers['retry-after']).toBe('5');
+    expect(response.headers.connection).toBe('close');
+  });
+
+  it('refuses further requests of a connection that is kept open', async () => {
+    const waiting: ServerResponse[] = [];
+    const { front, port } = await startFront((req, res) => {
+      if (req.url === '/v2/slow') waiting.push(res);
+      else res.end('fast');
+    });
+    const slow = get(port, '/v2/slow');
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (data: Buffer) => (received += data.toString()));
+    // the second request is on its way before the first is answered, so the connection is not idle
+    socket.write('GET /v2/slow HTTP/1.1\r\nHost: a\r\n\r\n');
+    await sleep(50);
+    const stopped = front.stop(2_000);
+    socket.write('GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n');
+    await sleep(50);
+    for (const res of waiting) res.end('done');
+    await stopped;
+    expect(await slow).toBe('done');
+    expect(received).toContain('done');
+    expect(received).not.toContain('fast');
+  });
+
+  it('ends although a client keeps its connection open', async () => {
+    const { front, port } = await startFront(say('x'));
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    const begun = Date.now();
+    await front.stop(5_000);
+    expect(Date.now() - begun).toBeLessThan(1_500);
+    socket.destroy();
+  });
+});

@@ -1,0 +1,110 @@
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { listen } from './listen.ts';
+import type { TlsMaterial } from './tls-files.ts';
+
+/** An app of this process that answers requests. */
+export interface RequestHandler {
+  handle(req: IncomingMessage, res: ServerResponse): void;
+}
+
+/** The apps behind the port. */
+export interface FrontApps {
+  /** `/v2` and everything below it. */
+  readonly registry: RequestHandler;
+  /** Everything else. */
+  readonly core: RequestHandler;
+}
+
+// A push may take hours: it is ended by its idle time and minimum rate (libs/ingest), never by its length.
+const serverOptions = {
+  requestTimeout: 0,
+  headersTimeout: 30_000,
+  // longer than the proxies in front keep theirs, so that it is they who close
+  keepAliveTimeout: 75_000,
+  noDelay: true,
+  // chunks of a megabyte: a third less CPU per byte received than the default
+  highWaterMark: 1024 * 1024,
+  maxHeaderSize: 32 * 1024,
+};
+
+/** The one port: takes connections, tells the registry's requests from all others, and ends them in good order. */
+export class Front {
+  readonly server: Server;
+  readonly #apps: FrontApps;
+  readonly #open = new Set<ServerResponse>();
+  #refusing = false;
+
+  constructor(apps: FrontApps, tls: TlsMaterial | undefined) {
+    this.#apps = apps;
+    const answer = (req: IncomingMessage, res: ServerResponse): void => this.#answer(req, res);
+    this.server =
+      tls === undefined
+        ? createHttpServer(serverOptions, answer)
+        : createHttpsServer({ ...serverOptions, ...tls }, answer);
+  }
+
+  /** Takes connections. Returns the port. Throws `CONFIG_INVALID` when the address cannot be had. */
+  async start(host: string, port: number): Promise<number> {
+    return await listen(this.server, { host, port, settings: 'ENTREPOT_HTTP_PORT or ENTREPOT_HTTP_HOST' });
+  }
+
+  /** Uses another certificate for the connections to come. */
+  renewTls(material: TlsMaterial): void {
+    if (this.server instanceof HttpsServer) this.server.setSecureContext(material);
+  }
+
+  /**
+   * Takes no more connections and lets the requests in flight end. What has not ended after `patienceMs` is
+   * refused with 503, or cut off where the answer had begun.
+   */
+  async stop(patienceMs: number): Promise<void> {
+    this.#refusing = true;
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    this.server.closeIdleConnections();
+    const end = Date.now() + patienceMs;
+    while (this.#open.size > 0 && Date.now() < end) await sleep(20);
+    for (const res of this.#open) refuse(res);
+    // refusals are on their way; whoever does not read them is cut off
+    await Promise.race([closed, sleep(this.#open.size === 0 ? 0 : 500)]);
+    this.server.closeAllConnections();
+    await closed;
+  }
+
+  #answer(req: IncomingMessage, res: ServerResponse): void {
+    if (this.#refusing) {
+      refuse(res);
+      return;
+    }
+    this.#open.add(res);
+    res.once('close', () => this.#open.delete(res));
+    const app = isRegistryPath(req.url ?? '/') ? this.#apps.registry : this.#apps.core;
+    app.handle(req, res);
+  }
+}
+
+/** Whether a raw request target is the distribution API's, before any decoding. */
+export function isRegistryPath(url: string): boolean {
+  if (!url.startsWith('/v2')) return false;
+  return url.length === 3 || url[3] === '/' || url[3] === '?';
+}
+
+// Both APIs have this form of errors (OCI distribution specification §error codes; Harbor's API).
+const refusal = JSON.stringify({
+  errors: [{ code: 'UNAVAILABLE', message: 'the registry is stopping; try again shortly' }],
+});
+
+function refuse(res: ServerResponse): void {
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  res.writeHead(503, { 'Content-Type': 'application/json', 'Retry-After': '5', Connection: 'close' });
+  res.end(refusal);
+}

@@ -1,0 +1,41 @@
+import { createServer, type Server } from 'node:net';
+import { AppError } from '@entrepot/errors/app-error';
+
+/** Where to listen, and the settings that say so. */
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly settings: string;
+}
+
+/** Listens and returns the port. Throws `CONFIG_INVALID` with cause and fix when the address cannot be had. */
+export async function listen(server: Server, { host, port, settings }: ListenOptions): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const fail = (error: Error): void => {
+      const code = 'code' in error ? String(error.code) : '';
+      const reason = reasons[code] ?? error.message;
+      const message = `cannot listen on ${host}:${port}: ${reason}; set ${settings}`;
+      reject(new AppError('CONFIG_INVALID', message, { cause: error }));
+    };
+    server.once('error', fail);
+    server.listen(port, host, () => {
+      server.off('error', fail);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
+/** Proves that an address can be had, and gives it back. Throws `CONFIG_INVALID` as {@link listen} does. */
+export async function probeAddress(options: ListenOptions): Promise<void> {
+  const server = createServer();
+  await listen(server, options);
+  await new Promise((resolve) => server.close(resolve));
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there, so stop that one or choose another port',
+  EACCES: 'this user may not use that port, so choose one of 1024 or above',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'this host name is not known',
+};
