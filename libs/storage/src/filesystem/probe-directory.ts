@@ -8,6 +8,17 @@ import { unlinkFile } from './unlink-file.ts';
 
 const withoutLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
+/** Makes `root` and what is missing above it, and the entries of those that it made durable. */
+async function makeDurably(root: string): Promise<void> {
+  const topmost = mkdirSync(root, { recursive: true, mode: 0o700 });
+  if (topmost === undefined) return;
+  let made = root;
+  while (made !== dirname(topmost)) {
+    made = dirname(made);
+    await syncDirectory(made);
+  }
+}
+
 async function writeProbe(path: string): Promise<void> {
   const descriptor = openSync(path, 'wx', 0o600);
   try {
@@ -39,8 +50,7 @@ function linkProbe(path: string, root: string): void {
 export async function probeDirectory(root: string): Promise<void> {
   const path = join(root, `probe~${randomUUID()}`);
   try {
-    const made = mkdirSync(root, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await syncDirectory(dirname(made));
+    await makeDurably(root);
     await writeProbe(path);
     linkProbe(path, root);
     await syncDirectory(root);

@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { MemoryDriver } from '@entrepot/storage/memory/memory-driver';
+import { ContentStore } from './content-store.ts';
+import { GatherBudget } from './gather-budget.ts';
+
+const mebibyte = 1024 * 1024;
+
+/** A driver whose appenders take nothing before the gate is opened. */
+function gatedDriver(gate: Promise<void>): MemoryDriver {
+  const driver = new MemoryDriver();
+  const create = driver.create.bind(driver);
+  driver.create = async (key) => {
+    const appender = await create(key);
+    const append = appender.append.bind(appender);
+    appender.append = async (chunks) => {
+      await gate;
+      return append(chunks);
+    };
+    return appender;
+  };
+  return driver;
+}
+
+describe('gather budget', () => {
+  it('makes batches small while much is held, and large again after', () => {
+    const budget = new GatherBudget(100);
+    const large = budget.batchBytes;
+    budget.hold(101);
+    expect(budget.batchBytes).toBeLessThan(large);
+    budget.release(1);
+    expect(budget.batchBytes).toBe(large);
+  });
+
+  it('keeps what 200 uploads at once hold below 100 MiB', async () => {
+    let open: () => void = () => undefined;
+    const store = new ContentStore(gatedDriver(new Promise((resolve) => (open = resolve))));
+    const chunk = Buffer.alloc(65_536);
+    const writers = await Promise.all(
+      Array.from({ length: 200 }, () => store.openUpload(randomUUID(), 1, { algorithm: 'sha256' })),
+    );
+    const waiting = new Map<(typeof writers)[number], Promise<void>>();
+    while (waiting.size < writers.length) {
+      for (const writer of writers) {
+        const wait = waiting.has(writer) ? undefined : writer.write(chunk);
+        if (wait !== undefined) waiting.set(writer, wait);
+      }
+    }
+    const held = writers.reduce((sum, writer) => sum + writer.size, 0);
+    expect(held).toBeLessThan(100 * mebibyte);
+    open();
+    await Promise.all(waiting.values());
+    await Promise.all(writers.map((writer) => writer.discard()));
+  });
+});
