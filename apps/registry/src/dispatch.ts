@@ -1,5 +1,9 @@
 import { AppError } from '@entrepot/errors/app-error';
-import { parseDistributionRoute, type DistributionRoute } from '@entrepot/oci/distribution-route';
+import {
+  parseDistributionRoute,
+  type DistributionRoute,
+  type InvalidRoute,
+} from '@entrepot/oci/distribution-route';
 import { ChallengeError } from './challenge-error.ts';
 import type { Exchange, HeaderList } from './exchange.ts';
 import { getBase } from './handlers/base.ts';
@@ -24,13 +28,13 @@ type Endpoints = {
 /** Every endpoint of `/v2/`: what each path answers to which method (distribution-spec, "Endpoints"). */
 export const endpoints: Endpoints = {
   base: { GET: getBase, HEAD: getBase },
-  catalog: { GET: getCatalog },
-  tags: { GET: getTags },
+  catalog: { GET: getCatalog, HEAD: getCatalog },
+  tags: { GET: getTags, HEAD: getTags },
   manifest: { GET: getManifest, HEAD: getManifest, PUT: putManifest, DELETE: deleteManifest },
   blob: { GET: getBlob, HEAD: getBlob, DELETE: deleteBlob },
   uploads: { POST: postUpload },
   upload: { GET: getUpload, HEAD: getUpload, PATCH: patchUpload, PUT: putUpload, DELETE: deleteUpload },
-  referrers: { GET: getReferrers },
+  referrers: { GET: getReferrers, HEAD: getReferrers },
 };
 
 const readOnlyMethods = new Set(['GET', 'HEAD']);
@@ -55,7 +59,7 @@ export async function dispatch(context: RegistryContext, exchange: Exchange): Pr
 }
 
 async function handle(context: RegistryContext, exchange: Exchange, route: DistributionRoute): Promise<void> {
-  if (route.kind === 'invalid') throw new AppError(route.code, route.message);
+  if (route.kind === 'invalid') throw refuseInvalid(route, exchange.method);
   if (route.kind === 'unknown')
     throw new AppError('NOT_FOUND', `${exchange.path.slice(0, 200)} is no path of the distribution API`);
   if (context.config.readOnly && !readOnlyMethods.has(exchange.method)) {
@@ -74,6 +78,12 @@ async function handle(context: RegistryContext, exchange: Exchange, route: Distr
   // the table gives each kind of route its own handlers, which a union cannot express
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   await handler(context, exchange, route as never);
+}
+
+// What can be no tag is a manifest that is not there to those who read: clients take a 400 for a broken registry.
+function refuseInvalid({ code, message }: InvalidRoute, method: string): AppError {
+  const isAbsentTag = code === 'TAG_INVALID' && readOnlyMethods.has(method);
+  return new AppError(isAbsentTag ? 'MANIFEST_NOT_FOUND' : code, message);
 }
 
 type AnyHandler = (context: RegistryContext, exchange: Exchange, route: never) => Promise<void>;

@@ -1,30 +1,40 @@
 import { AppError } from '@entrepot/errors/app-error';
 import type { Exchange } from './exchange.ts';
 
-const idle = 60_000;
+/** How large a small body may be, what it is, and how long its client may say nothing. */
+export interface SmallBodyLimits {
+  readonly maxBytes: number;
+  /** For the message of a refusal. */
+  readonly what: string;
+  /** Milliseconds. */
+  readonly idleMs: number;
+}
 
 /**
- * A body of at most `limit` bytes, whole. `TOO_LARGE` as soon as it is clear, `SIZE_INVALID` when it is shorter than
- * it said, `BODY_ABORTED` when the client went away or stopped sending.
+ * A body of at most `maxBytes`, whole. `TOO_LARGE` as soon as it is clear, `BODY_ABORTED` when the client went away
+ * or stopped sending.
  */
-export async function readSmallBody(exchange: Exchange, limit: number, what: string): Promise<Buffer> {
+export async function readSmallBody(exchange: Exchange, limits: SmallBodyLimits): Promise<Buffer> {
   const { req } = exchange;
+  const { maxBytes, what, idleMs } = limits;
   const expected = exchange.bodyLength;
-  if (expected !== undefined && expected > limit) throw tooLarge(limit, what);
+  if (expected !== undefined && expected > maxBytes) throw tooLarge(limits);
   return await new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     const fail = (error: AppError): void => {
       clearTimeout(timer);
-      req.removeAllListeners('data');
+      req.off('data', take);
       reject(error);
     };
-    const timer = setTimeout(() => fail(gone('the client stopped sending')), idle);
-    req.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > limit) fail(tooLarge(limit, what));
+      timer.refresh();
+      if (size > maxBytes) fail(tooLarge(limits));
       else chunks.push(chunk);
-    });
+    };
+    const timer = setTimeout(() => fail(gone(`the client sent nothing of ${what} for a while`)), idleMs);
+    req.on('data', take);
     req.once('end', () => {
       clearTimeout(timer);
       const [first] = chunks;
@@ -37,8 +47,8 @@ export async function readSmallBody(exchange: Exchange, limit: number, what: str
   });
 }
 
-function tooLarge(limit: number, what: string): AppError {
-  return new AppError('TOO_LARGE', `${what} may have at most ${limit} bytes`);
+function tooLarge({ maxBytes, what }: SmallBodyLimits): AppError {
+  return new AppError('TOO_LARGE', `${what} may have at most ${maxBytes} bytes`);
 }
 
 function gone(why: string): AppError {

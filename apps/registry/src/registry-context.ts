@@ -17,6 +17,8 @@ export interface RegistryConfig {
   readonly readOnly: boolean;
   /** Bytes of manifests that are kept in memory. */
   readonly manifestCacheBytes: number;
+  /** Milliseconds after which a client that sends nothing of its body is given up; a minute unless set. */
+  readonly bodyIdleMs?: number;
 }
 
 /** Everything that handlers work with. */

@@ -18,6 +18,7 @@ import { CallerReader, type CallerReaderParts } from './caller.ts';
 import { dispatch, type Outcome } from './dispatch.ts';
 import { Exchange } from './exchange.ts';
 import type { RegistryConfig, RegistryContext } from './registry-context.ts';
+import { RequestMeter } from './request-meter.ts';
 
 /** What the registry is given: shared with the other apps of the process. */
 export interface RegistryResources {
@@ -59,12 +60,13 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
     authorizer: new Authorizer(lookups, new CallerReader({ ...resources.access, database })),
     manifestCache: new ManifestCache(config.manifestCacheBytes),
     uploadIds: new UploadIds(resources.uploadIdKey),
-    uploads: new UploadSession({ store, uploads, blobs, owner: randomUUID() }),
+    uploads: new UploadSession({ store, uploads, blobs, owner: randomUUID(), bodyIdleMs: config.bodyIdleMs }),
     log,
     metrics,
   };
+  const meter = new RequestMeter(metrics);
   return {
-    handle: (req, res) => void answer(context, req, res),
+    handle: (req, res) => void answer(context, meter, req, res),
     start: async () => undefined,
     stop: async () => {
       await context.uploads.close();
@@ -73,14 +75,17 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
   };
 }
 
-async function answer(context: RegistryContext, req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function answer(
+  context: RegistryContext,
+  meter: RequestMeter,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
   const begun = performance.now();
   const exchange = new Exchange(req, res);
   const outcome = await dispatch(context, exchange);
   const seconds = (performance.now() - begun) / 1000;
-  const labels = { app: 'registry', route: outcome.route };
-  context.metrics.requests.with({ ...labels, method: exchange.method, status: String(res.statusCode) }).add();
-  context.metrics.requestDuration.with(labels).observe(seconds);
+  meter.count(outcome.route, exchange.method, res.statusCode, seconds);
   writeLine(context.log, exchange, outcome, seconds);
 }
 

@@ -24,6 +24,8 @@ export interface UploadSessionParts {
   readonly blobs: Blobs;
   /** Names this process in leases. */
   readonly owner: string;
+  /** Milliseconds after which a client that sends nothing is given up; a minute unless set. */
+  readonly bodyIdleMs?: number | undefined;
 }
 
 /** Up to this size a PUT without a PATCH before it is not resumable, and costs no lease. */
@@ -112,7 +114,7 @@ export class UploadSession {
       ...(body.length === undefined ? {} : { expectedSize: body.length }),
     });
     try {
-      await receive(writer, body);
+      await this.#fill(writer, body);
       if ((await writer.digest(digestAlgorithm(digest))) !== digest) throw differentBytes(digest);
       await this.#publish(upload, 0, writer, digest);
       return writer.size;
@@ -163,7 +165,7 @@ export class UploadSession {
   ): Promise<void> {
     const stopExtending = this.#extend(upload.id, lease.generation);
     try {
-      await receive(live.writer, body);
+      await this.#fill(live.writer, body);
     } catch (error) {
       // what arrived before the client went away is kept, so that it can go on from there
       if (isAppError(error, 'BODY_ABORTED', 'SIZE_INVALID'))
@@ -184,7 +186,7 @@ export class UploadSession {
   ): Promise<void> {
     const stopExtending = this.#extend(upload.id, lease.generation);
     try {
-      await receive(live.writer, body);
+      await this.#fill(live.writer, body);
     } catch (error) {
       if (isAppError(error, 'BODY_ABORTED')) await this.#save(upload, lease, live).catch(() => undefined);
       else await this.#abandon(upload, lease, live);
@@ -262,6 +264,15 @@ export class UploadSession {
     }
   }
 
+  async #fill(writer: BlobWriter, body: UploadBody): Promise<void> {
+    await receiveBody(body.stream, writer, {
+      idleMs: this.#parts.bodyIdleMs ?? 60_000,
+      minBytesPerSecond: 1024,
+      ...(body.length === undefined ? {} : { expectedBytes: body.length }),
+      ...(body.signal === undefined ? {} : { signal: body.signal }),
+    });
+  }
+
   #extend(uuid: string, generation: number): () => void {
     const timer = setInterval(() => {
       // a lost lease shows when the row is advanced
@@ -269,15 +280,6 @@ export class UploadSession {
     }, leaseRefresh);
     return () => clearInterval(timer);
   }
-}
-
-async function receive(writer: BlobWriter, body: UploadBody): Promise<void> {
-  await receiveBody(body.stream, writer, {
-    idleMs: 60_000,
-    minBytesPerSecond: 1024,
-    ...(body.length === undefined ? {} : { expectedBytes: body.length }),
-    ...(body.signal === undefined ? {} : { signal: body.signal }),
-  });
 }
 
 function differentBytes(digest: Digest): AppError {

@@ -96,7 +96,11 @@ export async function putManifest(
     late: 'manifest',
   });
   const tags = tagsOf(exchange, target.reference);
-  const bytes = await readSmallBody(exchange, manifestLimits.maxBytes, 'a manifest');
+  const bytes = await readSmallBody(exchange, {
+    maxBytes: manifestLimits.maxBytes,
+    what: 'a manifest',
+    idleMs: context.config.bodyIdleMs ?? 60_000,
+  });
   const recorded = await recordManifest(context, {
     projectId: granted.projectId,
     repository: target.name,
