@@ -61,7 +61,7 @@ function redactObject(value: object, depth: number): object {
   if (!isPlain(value)) return value;
   let copy: Record<string, unknown> | undefined;
   for (const [name, member] of Object.entries(value)) {
-    const clean = isSecretName(name) && member !== undefined ? redacted : redactAt(member, depth + 1);
+    const clean = member !== undefined && isSecretName(name) ? redacted : redactAt(member, depth + 1);
     if (clean !== member) (copy ??= { ...value })[name] = clean;
   }
   return copy ?? value;
@@ -72,6 +72,14 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
+// the names of our own fields are few; those of foreign objects are not, so it stops growing
+const judged = new Map<string, boolean>();
+const maxJudged = 1000;
+
 function isSecretName(name: string): boolean {
-  return secretNames.has(name.replaceAll(/[-_]/g, '').toLowerCase());
+  const known = judged.get(name);
+  if (known !== undefined) return known;
+  const isSecret = secretNames.has(name.replaceAll(/[-_]/g, '').toLowerCase());
+  if (judged.size < maxJudged) judged.set(name, isSecret);
+  return isSecret;
 }
