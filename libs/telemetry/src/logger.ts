@@ -23,6 +23,8 @@ export interface Logger {
   isLevelEnabled(level: LogLevel): boolean;
 }
 
+const noContext = {};
+
 /** What {@link createLogger} needs. */
 export interface LoggerOptions {
   level: LogLevel;
@@ -45,7 +47,9 @@ export function createLogger(options: LoggerOptions): Logger {
         level: (label) => ({ level: label }),
         log: redactSecrets,
       },
-      mixin: () => ({ ...findRequestContext() }),
+      mixin: () => findRequestContext() ?? noContext,
+      // pino's own would write the fields into the context
+      mixinMergeStrategy: (fields, context) => (context === noContext ? fields : { ...context, ...fields }),
       serializers: { err: serializeError },
       hooks: { streamWrite: redactText },
     },

@@ -33,7 +33,8 @@ const maxDepth = 6;
 
 /** `text` without bearer and basic credentials and without the passwords of URLs. */
 export function redactText(text: string): string {
-  return text.replace(credentialInText, `$1 ${redacted}`).replace(passwordInUrl, `$1:${redacted}@`);
+  const safe = text.replace(credentialInText, `$1 ${redacted}`);
+  return safe.includes('://') ? safe.replace(passwordInUrl, `$1:${redacted}@`) : safe;
 }
 
 /**
