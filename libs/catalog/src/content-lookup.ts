@@ -55,31 +55,29 @@ export interface LookupAnswer {
   readonly upload: FoundUpload | undefined;
 }
 
+// Laterals with a limit stay nested loops over indexes, also under a plan made while the tables were empty.
+const repositoryOfKey = `
+CROSS JOIN LATERAL (SELECT id, project_id FROM repository WHERE name = k.name AND deleted_at IS NULL LIMIT 1) r
+CROSS JOIN LATERAL (SELECT access_version, public FROM project WHERE id = r.project_id LIMIT 1) p`;
+const manifestColumns = 'm.media_type, octet_length(m.payload)::bigint, m.blocked_reason';
+
 const sql = `
-SELECT 0, k.i::int, r.id, r.project_id, p.access_version, p.public, m.id, m.digest, m.media_type, octet_length(m.payload)::bigint, m.blocked_reason
-FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k(name, tag, i)
-JOIN repository r ON r.name = k.name AND r.deleted_at IS NULL
-JOIN project p ON p.id = r.project_id
-LEFT JOIN tag t ON t.repository_id = r.id AND t.name = k.tag
-LEFT JOIN manifest m ON m.id = t.manifest_id
+SELECT 0, k.i::int, r.id, r.project_id, p.access_version, p.public, m.id, m.digest, ${manifestColumns}
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k(name, tag, i) ${repositoryOfKey}
+LEFT JOIN LATERAL (SELECT manifest_id FROM tag WHERE repository_id = r.id AND name = k.tag LIMIT 1) t ON true
+LEFT JOIN LATERAL (SELECT * FROM manifest WHERE id = t.manifest_id LIMIT 1) m ON true
 UNION ALL
-SELECT 1, k.i::int, r.id, r.project_id, p.access_version, p.public, m.id, NULL, m.media_type, octet_length(m.payload)::bigint, m.blocked_reason
-FROM unnest($3::text[], $4::bytea[]) WITH ORDINALITY k(name, digest, i)
-JOIN repository r ON r.name = k.name AND r.deleted_at IS NULL
-JOIN project p ON p.id = r.project_id
-LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = k.digest AND m.live
+SELECT 1, k.i::int, r.id, r.project_id, p.access_version, p.public, m.id, NULL, ${manifestColumns}
+FROM unnest($3::text[], $4::bytea[]) WITH ORDINALITY k(name, digest, i) ${repositoryOfKey}
+LEFT JOIN LATERAL (SELECT * FROM manifest WHERE repository_id = r.id AND digest = k.digest AND live LIMIT 1) m ON true
 UNION ALL
 SELECT 2, k.i::int, r.id, r.project_id, p.access_version, p.public, l.blob_id, NULL, NULL, CASE WHEN l.blob_id IS NOT NULL THEN b.size END, NULL
-FROM unnest($5::text[], $6::bytea[]) WITH ORDINALITY k(name, digest, i)
-JOIN repository r ON r.name = k.name AND r.deleted_at IS NULL
-JOIN project p ON p.id = r.project_id
-LEFT JOIN blob b ON b.digest = k.digest AND b.state = 'live'
-LEFT JOIN repository_blob l ON l.repository_id = r.id AND l.blob_id = b.id
+FROM unnest($5::text[], $6::bytea[]) WITH ORDINALITY k(name, digest, i) ${repositoryOfKey}
+LEFT JOIN LATERAL (SELECT id, size FROM blob WHERE digest = k.digest AND state = 'live' LIMIT 1) b ON true
+LEFT JOIN LATERAL (SELECT blob_id FROM repository_blob WHERE repository_id = r.id AND blob_id = b.id LIMIT 1) l ON true
 UNION ALL
 SELECT 3, k.i::int, r.id, r.project_id, p.access_version, p.public, NULL, NULL, NULL, NULL, NULL
-FROM unnest($7::text[]) WITH ORDINALITY k(name, i)
-JOIN repository r ON r.name = k.name AND r.deleted_at IS NULL
-JOIN project p ON p.id = r.project_id
+FROM unnest($7::text[]) WITH ORDINALITY k(name, i) ${repositoryOfKey}
 UNION ALL
 SELECT 4, NULL, u.id, u.access_version, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM "user" u
 WHERE u.id = ANY ($8::bigint[]) AND u.deleted_at IS NULL

@@ -149,27 +149,32 @@ BEGIN
 
   IF was_live IS NOT TRUE THEN
     IF cardinality(p_blobs) > 0 THEN
-      INSERT INTO manifest_blob (manifest_id, repository_id, blob_id)
-      SELECT pushed, repository, b.id
-      FROM unnest(p_blobs) d JOIN blob b ON b.digest = d AND b.state = 'live'
-      JOIN repository_blob l ON l.repository_id = repository AND l.blob_id = b.id
-      ORDER BY b.id ON CONFLICT DO NOTHING;
-      GET DIAGNOSTICS edges = ROW_COUNT;
+      -- laterals with a limit stay nested loops over indexes, also under a plan made while the tables were empty
+      WITH found AS MATERIALIZED (
+        SELECT b.id, b.size FROM unnest(p_blobs) d
+        CROSS JOIN LATERAL (SELECT id, size FROM blob WHERE digest = d AND state = 'live' LIMIT 1) b
+        CROSS JOIN LATERAL (
+          SELECT 1 FROM repository_blob WHERE repository_id = repository AND blob_id = b.id LIMIT 1) l
+        ORDER BY b.id
+      ), edge AS (
+        INSERT INTO manifest_blob (manifest_id, repository_id, blob_id)
+        SELECT pushed, repository, id FROM found ON CONFLICT DO NOTHING RETURNING blob_id
+      ), fresh AS (
+        INSERT INTO project_blob (project_id, blob_id) SELECT p_project, id FROM found ON CONFLICT DO NOTHING RETURNING blob_id
+      ) SELECT (SELECT count(*) FROM edge),
+          coalesce((SELECT sum(size) FROM found WHERE id IN (SELECT blob_id FROM fresh)), 0)
+        INTO edges, fresh_bytes;
       IF edges < cardinality(p_blobs) AND edges < (SELECT count(DISTINCT d) FROM unnest(p_blobs) d)
         AND NOT note_missing_blobs(p_project, repository, pushed, p_blobs) THEN
         RAISE EXCEPTION 'content is missing'
           USING ERRCODE = 'EN001', DETAIL = missing_content(repository, p_blobs, '{}');
       END IF;
-      WITH fresh AS (
-        INSERT INTO project_blob (project_id, blob_id)
-        SELECT p_project, b.id FROM unnest(p_blobs) d JOIN blob b ON b.digest = d ORDER BY b.id
-        ON CONFLICT DO NOTHING RETURNING blob_id
-      ) SELECT coalesce(sum(b.size), 0) INTO fresh_bytes FROM fresh JOIN blob b ON b.id = fresh.blob_id;
     END IF;
     IF cardinality(p_children) > 0 THEN
       INSERT INTO manifest_child (manifest_id, repository_id, digest, child_id)
       SELECT DISTINCT pushed, repository, d, m.id
-      FROM unnest(p_children) d LEFT JOIN manifest m ON m.repository_id = repository AND m.digest = d AND m.live
+      FROM unnest(p_children) d LEFT JOIN LATERAL (
+        SELECT id FROM manifest k WHERE k.repository_id = repository AND k.digest = d AND k.live LIMIT 1) m ON true
       ORDER BY m.id ON CONFLICT DO NOTHING;
       IF NOT (SELECT sparse FROM project WHERE id = p_project) AND EXISTS (
         SELECT 1 FROM manifest_child c WHERE c.manifest_id = pushed AND c.child_id IS NULL
