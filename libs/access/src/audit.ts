@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
 import type { Logger } from '@entrepot/telemetry/logger';
@@ -65,6 +66,8 @@ export class DenialRecord {
   #dropped = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
+  // the timer must not run in the transaction in which a refusal happens to be added: it has ended by then
+  readonly #flushLater = AsyncResource.bind(() => void this.flush());
 
   constructor(options: DenialRecordOptions) {
     this.#options = options;
@@ -79,7 +82,7 @@ export class DenialRecord {
     } else {
       this.#waiting.push({ ...toRow(actor, entry, false), happened_at: new Date().toISOString() });
     }
-    this.#timer ??= setTimeout(() => void this.flush(), flushMilliseconds).unref();
+    this.#timer ??= setTimeout(this.#flushLater, flushMilliseconds).unref();
   }
 
   /** Writes what waits. Called by the timer, and once more when the process stops. */

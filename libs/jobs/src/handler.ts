@@ -9,7 +9,7 @@ export interface JobContext {
   /** Aborted when the task is stopped, its time is over, or the process ends: end soon, or throw its reason. */
   readonly signal: AbortSignal;
   /** A line of the task's log, which people can read while it runs. No secrets. */
-  log(line: string): void;
+  readonly log: (line: string) => void;
 }
 
 /** A job with the code that does it. */

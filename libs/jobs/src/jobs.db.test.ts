@@ -121,7 +121,7 @@ describe('a task that fails', () => {
     const attempts: number[] = [];
     work = async (_, { attempt, log: write }) => {
       attempts.push(attempt);
-      write(`attempt ${attempt}`);
+      await database.transaction(async () => write(`attempt ${attempt}`));
       throw new Error('no luck');
     };
     startWorkers();
@@ -230,6 +230,7 @@ describe('the sweeper', () => {
     const workers = startWorkers();
     await workers.sweep();
     await reaches(row?.id, 'succeeded');
+    expect(await tasks.ages()).toEqual(new Map());
   });
 });
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
 
@@ -18,6 +19,8 @@ export class TaskLog {
   #lines: { at: Date; line: string }[] = [];
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
+  // the timer must not run in the transaction in which a line happens to be added: it has ended by then
+  readonly #flushLater = AsyncResource.bind(() => void this.flush().catch(() => undefined));
 
   constructor(database: Database, taskId: number) {
     this.#database = database;
@@ -28,7 +31,7 @@ export class TaskLog {
   add(line: string): void {
     if (++this.#count > mostLines) return;
     this.#lines.push({ at: new Date(), line: line.slice(0, longestLine) });
-    this.#timer ??= setTimeout(() => void this.flush().catch(() => undefined), flushMilliseconds);
+    this.#timer ??= setTimeout(this.#flushLater, flushMilliseconds);
   }
 
   /** Writes what is left. */

@@ -71,7 +71,7 @@ const recover = statement<OpenTask & { status: string }>(
 const forgotten = statement<OpenTask>(
   'task.forgotten',
   `SELECT t.id, t.queue, t.attempts FROM task t
-   WHERE t.status = 'pending' AND t.run_after < now() - interval '10 seconds' AND (t.key IS NULL OR NOT EXISTS (
+   WHERE t.status = 'pending' AND t.run_after <= now() - make_interval(secs => $1) AND (t.key IS NULL OR NOT EXISTS (
      SELECT 1 FROM task o WHERE o.job = t.job AND o.key = t.key AND o.id < t.id AND o.status IN ('pending', 'running')))
    ORDER BY t.run_after LIMIT 500`,
 );
@@ -156,14 +156,14 @@ export class Tasks {
 
   /**
    * Finds what was lost: tasks whose worker died (open again, or parked after the last attempt), and tasks that
-   * are due and whose message never came. Returns all that can be done now.
+   * have been due for `dueSeconds` and whose message did not come. Returns all that can be done now.
    */
-  async sweep(definitions: readonly AnyJob[]): Promise<OpenTask[]> {
+  async sweep(definitions: readonly AnyJob[], dueSeconds = 10): Promise<OpenTask[]> {
     const names = definitions.map((definition) => definition.name);
     const attempts = definitions.map((definition) => definition.attempts);
     const lost = await this.#database.run(recover, [names, attempts]);
     const open = lost.filter((task) => task.status === 'pending');
-    return [...open, ...(await this.#database.run(forgotten))];
+    return [...open, ...(await this.#database.run(forgotten, [dueSeconds]))];
   }
 
   /**

@@ -62,9 +62,12 @@ export class Workers {
     for (const { stop } of this.#running.values()) abort(stop, 'the process ends');
   }
 
-  /** Announces again what was lost. Called now and then. */
-  async sweep(): Promise<void> {
-    await this.#announce(await this.#tasks.sweep(this.#options.definitions));
+  /**
+   * Announces again what was lost: tasks whose worker died, and those that have been due for `dueSeconds`. Called
+   * now and then, and with 0 at the start, for what the process before left behind.
+   */
+  async sweep(dueSeconds?: number): Promise<void> {
+    await this.#announce(await this.#tasks.sweep(this.#options.definitions, dueSeconds));
   }
 
   async #work(taskId: number): Promise<void> {

@@ -37,12 +37,3 @@ export const foldUsage = job({
   recorded: false,
   uniqueBy: () => '',
 });
-
-export const expireUploads = job({
-  name: 'upload.expire',
-  summary: 'Removes uploads that nobody goes on with, and their staged bytes.',
-  queue: 'content',
-  payload: z.object({}),
-  recorded: false,
-  uniqueBy: () => '',
-});

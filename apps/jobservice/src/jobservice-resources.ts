@@ -1,0 +1,22 @@
+import type { SigningKeyPolicy } from '@entrepot/access/signing-keys';
+import type { Database } from '@entrepot/database/database';
+import type { SecretBox } from '@entrepot/identity/secret-box';
+import type { QueueConnection } from '@entrepot/jobs/wake-queue';
+import type { Logger } from '@entrepot/telemetry/logger';
+import type { Metrics } from '@entrepot/telemetry/metrics';
+
+/** What jobservice is told by its settings. */
+export interface JobserviceConfig {
+  readonly queue: QueueConnection;
+  readonly signingKeys: SigningKeyPolicy;
+  /** Tasks of one queue at a time; default 2. */
+  readonly concurrency?: number;
+}
+
+/** What jobservice is given: shared with the other apps of the process, and ended by whoever made it. */
+export interface JobserviceResources {
+  readonly database: Database;
+  readonly box: SecretBox;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}

@@ -1,0 +1,68 @@
+import type { Database } from '@entrepot/database/database';
+import { statement } from '@entrepot/database/statement';
+import { foldUsage } from '@entrepot/jobs/definitions/content';
+import {
+  createPartitions,
+  pruneLogins,
+  pruneTasks,
+  rotateSigningKey,
+} from '@entrepot/jobs/definitions/housekeeping';
+import type { JobQueue } from '@entrepot/jobs/job-queue';
+import type { JobDefinition } from '@entrepot/jobs/job';
+
+/** A job that is done every so many seconds. */
+export interface Schedule {
+  readonly job: JobDefinition<Record<string, never>>;
+  readonly seconds: number;
+}
+
+const minute = 60;
+const hour = 60 * minute;
+
+/** Every schedule of the product. */
+export const schedules: readonly Schedule[] = [
+  { job: foldUsage, seconds: minute },
+  { job: rotateSigningKey, seconds: 10 * minute },
+  { job: pruneLogins, seconds: 15 * minute },
+  { job: pruneTasks, seconds: hour },
+  { job: createPartitions, seconds: 12 * hour },
+];
+
+const ensure = statement(
+  'schedule.ensure',
+  `INSERT INTO schedule (job, next_run_at) SELECT name, now() FROM unnest($1::text[]) name ON CONFLICT (job) DO NOTHING`,
+);
+const take = statement<{ job: string }>(
+  'schedule.take',
+  `UPDATE schedule s SET last_run_at = now(), next_run_at = now() + make_interval(secs => d.seconds)
+   FROM unnest($1::text[], $2::int[]) d(job, seconds) WHERE s.job = d.job AND s.next_run_at <= now()
+   RETURNING s.job`,
+);
+
+/** Puts jobs to do when their time has come, once for all processes: who moves the row enqueues the task. */
+export class Scheduler {
+  readonly #database: Database;
+  readonly #jobs: JobQueue;
+  readonly #schedules: readonly Schedule[];
+
+  constructor(database: Database, jobs: JobQueue, list: readonly Schedule[] = schedules) {
+    this.#database = database;
+    this.#jobs = jobs;
+    this.#schedules = list;
+  }
+
+  /** Makes the rows of new schedules; their first time is now. */
+  async prepare(): Promise<void> {
+    await this.#database.run(ensure, [this.#schedules.map(({ job }) => job.name)]);
+  }
+
+  /** Enqueues what is due. A job that is still at work is not enqueued twice. */
+  async tick(): Promise<void> {
+    const names = this.#schedules.map(({ job }) => job.name);
+    const seconds = this.#schedules.map((schedule) => schedule.seconds);
+    await this.#database.transaction(async () => {
+      const due = new Set((await this.#database.run(take, [names, seconds])).map((row) => row.job));
+      for (const { job } of this.#schedules) if (due.has(job.name)) await this.#jobs.enqueue(job, {});
+    });
+  }
+}
