@@ -1,0 +1,29 @@
+import { Strategy } from '@fastify/passport';
+import type { FastifyRequest } from 'fastify';
+import type { Authenticator } from '@entrepot/access/authenticate';
+import type { RequestOrigins } from '@entrepot/access/request-origin';
+import { parseBasicCredentials } from './basic-credentials.ts';
+
+/** People by name or mail address and password, robots by name and secret. */
+export class BasicStrategy extends Strategy {
+  // no #private members: passport calls strategies on objects that only inherit from them
+  private readonly authenticator: Authenticator;
+  private readonly origins: RequestOrigins;
+
+  constructor(authenticator: Authenticator, origins: RequestOrigins) {
+    super('basic');
+    this.authenticator = authenticator;
+    this.origins = origins;
+  }
+
+  override async authenticate(request: FastifyRequest): Promise<void> {
+    const credentials = parseBasicCredentials(request.headers.authorization ?? '');
+    if (credentials === undefined) {
+      this.fail();
+      return;
+    }
+    const { address } = this.origins.read(request.raw);
+    const { username, password } = credentials;
+    this.success(await this.authenticator.authenticateBasic(username, password, { address }));
+  }
+}

@@ -1,0 +1,18 @@
+import type { DenialRecord } from '@entrepot/access/audit';
+import type { Authenticator } from '@entrepot/access/authenticate';
+import type { RequestOrigins } from '@entrepot/access/request-origin';
+import type { TokenService } from '@entrepot/access/token-service';
+import type { Database } from '@entrepot/database/database';
+import type { Logger } from '@entrepot/telemetry/logger';
+import type { Metrics } from '@entrepot/telemetry/metrics';
+
+/** What core is given: shared with the other apps of the process, and ended by whoever made it. */
+export interface CoreResources {
+  readonly database: Database;
+  readonly authenticator: Authenticator;
+  readonly tokens: TokenService;
+  readonly origins: RequestOrigins;
+  readonly denials: DenialRecord;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}

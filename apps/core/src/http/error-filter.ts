@@ -1,0 +1,78 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '@entrepot/errors/app-error';
+import type { ErrorCode } from '@entrepot/errors/error-code';
+import type { Logger } from '@entrepot/telemetry/logger';
+import { wireErrors } from './error-table.ts';
+import { allowedMethods } from './known-paths.ts';
+
+/**
+ * The one place where an error becomes an answer, in Harbor's form with our `detail` and `requestId` added. What is
+ * no AppError is a defect: it is logged here, once, and the caller is told nothing but the request's id.
+ */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const refusal = toAppError(error, request);
+    const { status, code } = wireErrors[refusal.code];
+    if (status >= 500 && refusal.code !== 'UNAVAILABLE') {
+      this.#log.error(
+        { err: error, requestId: request.id, method: request.method, path: request.url },
+        'request failed',
+      );
+    }
+    if (refusal.retryAfter !== undefined) reply.header('retry-after', refusal.retryAfter);
+    if (refusal.code === 'METHOD_NOT_ALLOWED') reply.header('allow', allowedMethods(request.url).join(', '));
+    const message = status === 500 ? 'internal server error' : refusal.message;
+    const detail = status === 500 || refusal.detail === undefined ? {} : { detail: refusal.detail };
+    void reply
+      .code(status)
+      .header('content-type', 'application/json; charset=utf-8')
+      .send({ errors: [{ code, message, ...detail }], requestId: request.id });
+  }
+}
+
+function toAppError(error: unknown, request: FastifyRequest): AppError {
+  if (error instanceof AppError) return error;
+  const status = statusCodeOf(error);
+  if (status === 404) return unknownPath(request);
+  const code = status === undefined ? undefined : frameworkCodes[status];
+  if (code === undefined) return new AppError('INTERNAL', 'internal server error', { cause: error });
+  return new AppError(code, error instanceof Error ? error.message : 'the request was refused', {
+    cause: error,
+  });
+}
+
+// what Nest and Fastify refuse by themselves: unknown paths, bodies that are too long, malformed URLs
+const frameworkCodes: Readonly<Record<number, ErrorCode | undefined>> = {
+  400: 'BAD_REQUEST',
+  413: 'TOO_LARGE',
+  414: 'BAD_REQUEST',
+  415: 'UNPROCESSABLE',
+};
+
+function statusCodeOf(error: unknown): number | undefined {
+  if (error instanceof HttpException) return error.getStatus();
+  if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
+  return typeof error.statusCode === 'number' ? error.statusCode : undefined;
+}
+
+function unknownPath(request: FastifyRequest): AppError {
+  const methods = allowedMethods(request.url);
+  if (methods.length > 0) {
+    return new AppError(
+      'METHOD_NOT_ALLOWED',
+      `${request.method} is not a method of this path; it has ${methods.join(', ')}`,
+    );
+  }
+  return new AppError('NOT_FOUND', `there is nothing at ${request.method} ${request.url.split('?', 1)[0]}`);
+}

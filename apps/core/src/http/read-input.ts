@@ -1,0 +1,60 @@
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { parseListQuery } from '@entrepot/api-contract/list-query';
+import type { InputOf, Operation } from '@entrepot/api-contract/operation';
+import { AppError } from '@entrepot/errors/app-error';
+
+/**
+ * Reads everything that a request carries for an operation. Broken JSON, a member of the wrong JSON type and a
+ * wrong parameter are `UNPROCESSABLE`, a bad value in a body is `BAD_REQUEST`, unknown members are dropped.
+ */
+export function readInput<Op extends Operation>(op: Op, request: FastifyRequest): InputOf<Op> {
+  const query = parse(op.query, 'query', lastOfEach(request.query));
+  const input = {
+    params: parse(op.params, 'path', request.params),
+    query,
+    headers: parse(op.headers, 'header', lastOfEach(request.headers)),
+    body: op.body === undefined ? {} : parse(op.body, 'body', readJson(request.body)),
+    list: op.answer.kind === 'page' ? parseListQuery(Object(query)) : undefined,
+  };
+  // every part was made by the schema that its type is inferred from
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return input as InputOf<Op>;
+}
+
+type Place = 'path' | 'query' | 'header' | 'body';
+
+function parse(schema: z.ZodType | undefined, place: Place, value: unknown): unknown {
+  if (schema === undefined) return {};
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw refusal(place, result.error.issues);
+}
+
+function refusal(place: Place, issues: readonly z.core.$ZodIssue[]): AppError {
+  const wrongType = place !== 'body' || issues.some((issue) => issue.code === 'invalid_type');
+  const message = issues
+    .slice(0, 5)
+    .map((issue) => `${issue.path.join('.') || place} in ${place}: ${issue.message}`)
+    .join('; ');
+  return new AppError(wrongType ? 'UNPROCESSABLE' : 'BAD_REQUEST', message);
+}
+
+function readJson(body: unknown): unknown {
+  if (!Buffer.isBuffer(body) || body.length === 0)
+    throw new AppError('UNPROCESSABLE', 'body in body is required');
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw new AppError('UNPROCESSABLE', 'the body is not JSON', { cause: error });
+  }
+}
+
+// of a parameter that comes several times Harbor takes the last
+function lastOfEach(values: unknown): Record<string, unknown> {
+  const entries = Object.entries(Object(values)).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? value.at(-1) : value,
+  ]);
+  return Object.fromEntries(entries);
+}

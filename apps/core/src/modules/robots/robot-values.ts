@@ -1,0 +1,44 @@
+import { AppError } from '@entrepot/errors/app-error';
+import type { RobotLevel } from '@entrepot/policy/robot-permissions';
+import { fullName, type RobotRow } from './robot-rows.ts';
+
+const namePattern = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
+const longestDuration = 2_147_483_646;
+// PostgreSQL's times end long before: a robot that lives longer does not expire in practice
+const longestKept = 36_500;
+
+/** Reads the name of a new robot, without prefix and project. `BAD_REQUEST` when it breaks the grammar. */
+export function readRobotName(name: string): string {
+  if (name.length <= 255 && namePattern.test(name)) return name;
+  throw new AppError(
+    'BAD_REQUEST',
+    `robot name is not in lower case or contains illegal characters: ${JSON.stringify(name.slice(0, 64))}`,
+  );
+}
+
+/** Reads whose robot it is to be. */
+export function readLevel(level: string | null | undefined): RobotLevel {
+  if (level === 'system' || level === 'project') return level;
+  throw new AppError('BAD_REQUEST', `level: must be system or project, not ${JSON.stringify(level ?? '')}`);
+}
+
+/** Reads the days that a robot lives; -1 for ever. */
+export function readDuration(days: number | null | undefined): number {
+  if (days === -1) return -1;
+  if (days === null || days === undefined || days < 1 || days > longestDuration) {
+    throw new AppError('BAD_REQUEST', `duration: must be -1 for ever, or 1 to ${longestDuration} days`);
+  }
+  return Math.min(days, longestKept);
+}
+
+/** Refuses a change of what a robot keeps for life: its name and level. */
+export function checkUnchanged(
+  robot: RobotRow,
+  body: { readonly name?: string | null | undefined; readonly level?: string | null | undefined },
+): void {
+  if (body.level && body.level !== robot.level)
+    throw new AppError('BAD_REQUEST', 'cannot update the level of robot');
+  if (body.name && body.name !== fullName(robot) && body.name !== robot.name) {
+    throw new AppError('BAD_REQUEST', 'cannot update the name of robot');
+  }
+}

@@ -1,0 +1,90 @@
+import { readSettings } from '@entrepot/access/settings';
+import type { InputOf, ResultOf } from '@entrepot/api-contract/operation';
+import type { getHealth, getPing, getSystemInfo, getVersion } from '@entrepot/api-contract/system';
+import type { Database } from '@entrepot/database/database';
+import { statement } from '@entrepot/database/statement';
+import type { CoreConfig } from '../../core-config.ts';
+import type { Caller } from '../../http/caller.ts';
+
+const ask = statement<{ one: number }>('system.ask', 'SELECT 1 AS one');
+
+/** Milliseconds after which a part that has not answered counts as unwell. */
+const patience = 3_000;
+
+/** What the installation is and how it is. */
+export class SystemService {
+  readonly #config: CoreConfig;
+  readonly #database: Database;
+
+  constructor(config: CoreConfig, database: Database) {
+    this.#config = config;
+    this.#database = database;
+  }
+
+  get productVersion(): string {
+    return this.#config.version;
+  }
+
+  async health(_: InputOf<typeof getHealth>): Promise<ResultOf<typeof getHealth>> {
+    const parts: CoreConfig['health'] = {
+      core: async () => undefined,
+      database: async () => void (await this.#database.run(ask)),
+      ...this.#config.health,
+    };
+    const checks = Object.entries(parts);
+    const components = await Promise.all(checks.map(async ([name, check]) => await examine(name, check)));
+    const status = components.every((each) => each.status === 'healthy') ? 'healthy' : 'unhealthy';
+    return { status, components };
+  }
+
+  async ping(_: InputOf<typeof getPing>): Promise<ResultOf<typeof getPing>> {
+    return 'Pong';
+  }
+
+  async version(_: InputOf<typeof getVersion>): Promise<ResultOf<typeof getVersion>> {
+    return { version: 'v2.0' };
+  }
+
+  async info(_: InputOf<typeof getSystemInfo>, caller: Caller): Promise<ResultOf<typeof getSystemInfo>> {
+    const settings = await readSettings(this.#database);
+    const forEverybody = {
+      auth_mode: 'db_auth',
+      primary_auth_mode: false,
+      self_registration: settings.selfRegistration,
+      banner_message: '',
+    };
+    if (caller.principal.kind === 'anonymous') return forEverybody;
+    const { externalUrl, version, readOnly, storageDriver } = this.#config;
+    const host = caller.origin.host ?? '';
+    return {
+      ...forEverybody,
+      current_time: new Date().toISOString(),
+      registry_url: externalUrl === undefined ? host : externalUrl.replace(/^https?:\/\//, ''),
+      external_url: externalUrl ?? '',
+      project_creation_restriction: settings.projectCreation === 'everyone' ? 'everyone' : 'adminonly',
+      has_ca_root: false,
+      harbor_version: `v${version}`,
+      registry_storage_provider_name: storageDriver,
+      read_only: readOnly,
+      notification_enable: true,
+    };
+  }
+}
+
+async function examine(
+  name: string,
+  check: () => Promise<void>,
+): Promise<{ name: string; status: 'healthy' | 'unhealthy'; error?: string }> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${patience} ms`)), patience);
+  });
+  try {
+    await Promise.race([check(), late]);
+    return { name, status: 'healthy' };
+  } catch (error) {
+    return { name, status: 'unhealthy', error: error instanceof Error ? error.message : 'failed' };
+  } finally {
+    clearTimeout(timer);
+  }
+}

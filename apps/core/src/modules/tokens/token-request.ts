@@ -1,0 +1,70 @@
+import type { TokenCredentials, TokenRequest } from '@entrepot/access/token-service';
+import { AppError } from '@entrepot/errors/app-error';
+import { parseBasicCredentials } from '../../auth/basic-credentials.ts';
+
+/** As much of a request to the token service as it reads. */
+export interface TokenHttpRequest {
+  readonly url: string;
+  readonly authorization: string | undefined;
+  readonly address: string | undefined;
+}
+
+/** Reads the `GET` form (distribution's token authentication specification). */
+export function readTokenGet(request: TokenHttpRequest): TokenRequest {
+  const query = parametersOf(request.url.slice(request.url.indexOf('?') + 1), request.url.includes('?'));
+  return {
+    service: query.get('service') ?? undefined,
+    scopes: query.getAll('scope'),
+    credentials: readAuthorization(request.authorization) ?? { kind: 'none' },
+    offline: query.get('offline_token') === 'true',
+    clientId: query.get('client_id') ?? undefined,
+    address: request.address,
+  };
+}
+
+/**
+ * Reads the `POST` form (distribution's OAuth2 specification): grants `password` and `refresh_token`. `BAD_REQUEST`
+ * for another grant, or one without what it needs.
+ */
+export function readTokenPost(request: TokenHttpRequest, body: unknown): TokenRequest {
+  const form = parametersOf(Buffer.isBuffer(body) ? body.toString('utf8') : '', true);
+  return {
+    service: form.get('service') ?? undefined,
+    scopes: form.getAll('scope'),
+    credentials: readGrant(form),
+    offline: form.get('access_type') === 'offline',
+    clientId: form.get('client_id') ?? undefined,
+    address: request.address,
+  };
+}
+
+function readGrant(form: URLSearchParams): TokenCredentials {
+  const grant = form.get('grant_type') ?? '';
+  if (grant === 'password') {
+    return { kind: 'basic', username: required(form, 'username'), password: required(form, 'password') };
+  }
+  if (grant === 'refresh_token') return { kind: 'refresh', token: required(form, 'refresh_token') };
+  throw new AppError(
+    'BAD_REQUEST',
+    `grant_type: must be password or refresh_token, not ${JSON.stringify(grant.slice(0, 32))}`,
+  );
+}
+
+function required(form: URLSearchParams, name: string): string {
+  const value = form.get(name);
+  if (value === null || value === '')
+    throw new AppError('BAD_REQUEST', `${name}: is needed for this grant_type`);
+  return value;
+}
+
+function readAuthorization(header: string | undefined): TokenCredentials | undefined {
+  if (header === undefined) return undefined;
+  const credentials = parseBasicCredentials(header);
+  if (credentials === undefined)
+    throw new AppError('UNAUTHORIZED', 'the token service takes Basic credentials');
+  return { kind: 'basic', ...credentials };
+}
+
+function parametersOf(text: string, present: boolean): URLSearchParams {
+  return new URLSearchParams(present ? text : '');
+}
