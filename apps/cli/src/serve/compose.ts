@@ -10,6 +10,7 @@ import type { Database } from '@entrepot/database/database';
 import { KeyRing } from '@entrepot/identity/key-ring';
 import type { SecretBox } from '@entrepot/identity/secret-box';
 import { TokenVerifier } from '@entrepot/identity/token-verifier';
+import { createJobservice } from '@entrepot/jobservice/jobservice';
 import { createRegistry, type Registry } from '@entrepot/registry/registry';
 import { systemClock as clock } from '@entrepot/telemetry/clock';
 import type { Logger } from '@entrepot/telemetry/logger';
@@ -77,5 +78,11 @@ export async function composeApps(options: ComposeOptions): Promise<Apps> {
   );
   await core.start();
   teardown.add('core', 1_000, () => core.stop());
+  const jobservice = createJobservice(
+    { queue: { kind: 'postgres', connection: database.connection }, signingKeys: { algorithm } },
+    { database, box, log, metrics },
+  );
+  await jobservice.start();
+  teardown.add('jobservice', 1_500, () => jobservice.stop());
   return { registry, core };
 }

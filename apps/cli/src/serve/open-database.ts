@@ -3,6 +3,7 @@ import { Database } from '@entrepot/database/database';
 import { migrate } from '@entrepot/database/migrate';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '@entrepot/embedded-postgres/embedded-postgres';
 import { AppError } from '@entrepot/errors/app-error';
+import { migrateQueues } from '@entrepot/jobs/wake-queue';
 import type { Logger } from '@entrepot/telemetry/logger';
 import type { Config } from '../config/config.ts';
 import type { Teardown } from './teardown.ts';
@@ -27,6 +28,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   const connection =
     config.databaseUrl === undefined ? await startServer(options) : { url: config.databaseUrl };
   const { applied } = await migrate(connection);
+  await migrateQueues(connection);
   if (applied.length > 0) log.info({ applied }, 'database migrated');
   const database = await connect(connection, config.databaseConnections);
   teardown.add('database connections', 1_000, () => database.close());
