@@ -86,7 +86,8 @@ export function send(
     req.setTimeout(10_000, () => req.destroy(new Error(`no answer to ${method} ${path}`)));
     // an early answer may meet the end of our own sending
     req.once('error', reject);
-    if (body !== undefined) req.setHeader('Content-Length', Buffer.byteLength(body));
+    if (body !== undefined && !req.hasHeader('Transfer-Encoding'))
+      req.setHeader('Content-Length', Buffer.byteLength(body));
     req.end(body);
   });
 }
