@@ -4,9 +4,8 @@ import { operations } from '../../libs/api-contract/src/operations.ts';
 
 /** Writes the REST API as OpenAPI 3.1. */
 export function generate(): { path: string; text: string }[] {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  const version =
-    manifest !== null && typeof manifest === 'object' ? Reflect.get(manifest, 'version') : undefined;
-  const document = createOpenApi(operations, String(version));
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
+  const document = createOpenApi(operations, version);
   return [{ path: 'docs/reference/openapi.json', text: `${JSON.stringify(document, undefined, 2)}\n` }];
 }

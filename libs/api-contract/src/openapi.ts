@@ -27,7 +27,7 @@ export function createOpenApi(operations: readonly Operation[], version: string)
     components: {
       securitySchemes: { basic: { type: 'http', scheme: 'basic' } },
       schemas: {
-        ...Object.fromEntries([...schemas].sort(([a], [b]) => (a < b ? -1 : 1))),
+        ...Object.fromEntries([...schemas].toSorted(([a], [b]) => (a < b ? -1 : 1))),
         Errors: errorsSchema,
       },
     },
@@ -122,11 +122,13 @@ function parameters(shape: z.ZodObject | undefined, place: 'path' | 'query' | 'h
   if (shape === undefined) return [];
   const schema = toSchema(shape, 'input', new Map());
   const required = new Set(Array.isArray(schema['required']) ? schema['required'] : []);
-  return Object.entries(Object(schema['properties'])).map(([name, each]) => {
-    const { description, ...rest }: { description?: string; type?: string; default?: string } = Object(each);
+  return Object.entries(members(schema['properties'])).map(([name, each]) => {
+    const { description, ...rest } = members(each);
     // flags come as words: their default is one in the schema of zod, and a flag in the document
     const whenAbsent =
-      rest.type === 'boolean' && rest.default !== undefined ? { default: rest.default === 'true' } : {};
+      rest['type'] === 'boolean' && rest['default'] !== undefined
+        ? { default: rest['default'] === 'true' }
+        : {};
     return {
       name,
       in: place,
@@ -139,17 +141,18 @@ function parameters(shape: z.ZodObject | undefined, place: 'path' | 'query' | 'h
 
 // zod puts each schema that has an id into $defs and refers to it there: they move into the components
 function toSchema(schema: z.ZodType, io: 'input' | 'output', schemas: Map<string, Json>): Json {
-  const json: Json = JSON.parse(
-    JSON.stringify(z.toJSONSchema(schema, { io, unrepresentable: 'any' })).replaceAll(
-      '#/$defs/',
-      '#/components/schemas/',
-    ),
-  );
+  const written = JSON.stringify(z.toJSONSchema(schema, { io, unrepresentable: 'any' }));
+  const json = members(JSON.parse(written.replaceAll('#/$defs/', '#/components/schemas/')));
   const { $schema: _, $defs, id, ...rest } = json;
-  for (const [name, each] of Object.entries(Object($defs))) schemas.set(name, withoutId(Object(each)));
+  for (const [name, each] of Object.entries(members($defs))) schemas.set(name, withoutId(members(each)));
   if (typeof id !== 'string') return rest;
   schemas.set(id, rest);
   return { $ref: `#/components/schemas/${id}` };
+}
+
+// a JSON value as an object; what is none has no members
+function members(value: unknown): Json {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
 function withoutId({ id: _, ...rest }: Json): Json {

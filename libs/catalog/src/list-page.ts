@@ -57,7 +57,7 @@ export async function readListPage<Row extends object>(
     list.pageSize === undefined || (rows.length < list.pageSize && (rows.length > 0 || offset === 0));
   if (isLast) return { rows, total: offset + rows.length };
   const [count] = await database.query<{ total: number }>(`SELECT count(*) AS total ${body}`, counted);
-  return { rows, total: Number(count?.total ?? 0) };
+  return { rows, total: count?.total ?? 0 };
 }
 
 function condition(source: ListSource, term: Term, value: (each: unknown) => string): string[] {
@@ -82,14 +82,21 @@ function matchColumn(column: ListColumn, { key, match }: Term, value: (each: unk
         .join(match.kind === 'any' ? ' OR ' : ' AND ');
       return list.length === 0 ? 'false' : `(${joined})`;
     }
-    case 'range': {
-      const ends = [
-        ...(match.min === undefined ? [] : [`${column.sql} >= ${parameter(match.min)}`]),
-        ...(match.max === undefined ? [] : [`${column.sql} <= ${parameter(match.max)}`]),
-      ];
-      return ends.length === 0 ? 'true' : ends.join(' AND ');
-    }
+    case 'range':
+      return matchRange(column.sql, match, parameter);
   }
+}
+
+function matchRange(
+  sql: string,
+  { min, max }: { min?: string | undefined; max?: string | undefined },
+  parameter: (text: string) => string,
+): string {
+  const ends = [
+    ...(min === undefined ? [] : [`${sql} >= ${parameter(min)}`]),
+    ...(max === undefined ? [] : [`${sql} <= ${parameter(max)}`]),
+  ];
+  return ends.length === 0 ? 'true' : ends.join(' AND ');
 }
 
 function convert(column: ListColumn, key: string, text: string): unknown {

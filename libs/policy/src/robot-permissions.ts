@@ -41,16 +41,20 @@ function checkGrant(level: RobotLevel, grant: RobotGrant): void {
   if (grant.kind !== 'system' && grant.kind !== 'project') {
     throw bad(`permissions: kind must be system or project, not ${JSON.stringify(grant.kind)}`);
   }
-  if (level === 'project' && (grant.kind === 'system' || grant.namespace === '*')) {
-    throw bad('permissions: a robot of a project is given permissions in its project only');
-  }
-  if (grant.kind === 'project' && (grant.namespace === '' || grant.namespace === '/')) {
-    throw bad('permissions: namespace must be the name of a project, or * for all');
-  }
+  checkNamespace(level, grant);
   if (grant.access.length === 0) throw bad(`permissions: access of ${grant.namespace} is empty`);
   for (const each of grant.access) {
     const asked = permission(each.resource, each.action);
     if (!catalogues[grant.kind].has(asked)) throw bad(`bad request permission: ${asked}`);
+  }
+}
+
+function checkNamespace(level: RobotLevel, { kind, namespace }: RobotGrant): void {
+  if (level === 'project' && (kind === 'system' || namespace === '*')) {
+    throw bad('permissions: a robot of a project is given permissions in its project only');
+  }
+  if (kind === 'project' && (namespace === '' || namespace === '/')) {
+    throw bad('permissions: namespace must be the name of a project, or * for all');
   }
 }
 

@@ -20,6 +20,7 @@ export interface DriverConformance {
 /** The driver of the running test. */
 export type CurrentDriver = () => StorageDriver;
 
+/** In bytes. */
 export const mebibyte = 1024 * 1024;
 
 /** Bytes that differ at every position that a mistake would mix up. */
