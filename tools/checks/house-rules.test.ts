@@ -49,6 +49,7 @@ describe('checkHouseRules', () => {
 
   test('finds the doc comment above decorators and of overloads', () => {
     expect(check("/** A user. */\n@Entity({ name: 'user' })\nexport class UserEntity {}\n")).toEqual([]);
+    expect(check('/** Both. */\nexport const a = 1;\nexport const b = 1;\n')).toEqual([]);
     expect(check('/** Parses. */\nexport function p(a: 1): 1;\nexport function p(a: 2): 2;\n')).toEqual([]);
   });
 });

@@ -54,15 +54,16 @@ function checkTexts(path: string, lines: readonly string[]): string[] {
   );
 }
 
-/** Every export of a library has a doc comment; an operation of the contract has its summary. */
+/** Every export of a library has a doc comment; an operation or a job has its summary. */
 function checkComments(path: string, lines: readonly string[]): string[] {
   if (!/^libs\/[^/]+\/src\/.*\.ts$/.test(path) || /\.test\.ts$|\/migrations\//.test(path)) return [];
   const documented = new Set<string>();
   return lines.flatMap((line, index) => {
     const name = exported.exec(line)?.[2];
-    if (name === undefined || line.includes(' = operation(')) return [];
-    // overloads share the comment of the first
-    if (documented.has(name) || endsComment(lines, index - 1)) {
+    if (name === undefined || / = (operation|job)\(/.test(line)) return [];
+    // overloads share the comment of the first, and so do lines without a gap
+    const above = exported.exec(lines[index - 1] ?? '')?.[2] ?? '';
+    if (documented.has(name) || documented.has(above) || endsComment(lines, index - 1)) {
       documented.add(name);
       return [];
     }

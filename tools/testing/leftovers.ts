@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-/** The variable by which a process is known as one that a run of the tests started. */
-export const runVariable = 'ENTREPOT_TEST_RUN';
+/**
+ * The variable by which a process is known as one that a run of the tests started. No setting of the product, which
+ * refuses those it does not know.
+ */
+export const runVariable = 'TEST_RUN_ID';
 
 /** A process that outlived the run that started it. */
 export interface Leftover {
