@@ -1,26 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { MemoryDriver } from '@entrepot/storage/memory/memory-driver';
 import { ContentStore } from './content-store.ts';
+import { gatedDriver } from './testing/gated-driver.ts';
 import { GatherBudget } from './gather-budget.ts';
 
 const mebibyte = 1024 * 1024;
-
-/** A driver whose appenders take nothing before the gate is opened. */
-function gatedDriver(gate: Promise<void>): MemoryDriver {
-  const driver = new MemoryDriver();
-  const create = driver.create.bind(driver);
-  driver.create = async (key) => {
-    const appender = await create(key);
-    const append = appender.append.bind(appender);
-    appender.append = async (chunks) => {
-      await gate;
-      return append(chunks);
-    };
-    return appender;
-  };
-  return driver;
-}
 
 describe('gather budget', () => {
   it('makes batches small while much is held, and large again after', () => {
@@ -33,8 +17,8 @@ describe('gather budget', () => {
   });
 
   it('keeps what 200 uploads at once hold below 100 MiB', async () => {
-    let open: () => void = () => undefined;
-    const store = new ContentStore(gatedDriver(new Promise((resolve) => (open = resolve))));
+    const { driver, open } = gatedDriver();
+    const store = new ContentStore(driver);
     const chunk = Buffer.alloc(65_536);
     const writers = await Promise.all(
       Array.from({ length: 200 }, () => store.openUpload(randomUUID(), 1, { algorithm: 'sha256' })),

@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { digestOfHash } from '@entrepot/oci/digest';
 import { MemoryDriver } from '@entrepot/storage/memory/memory-driver';
 import type { BlobWriter } from './blob-writer.ts';
 import { ContentStore } from './content-store.ts';
+import { gatedDriver } from './testing/gated-driver.ts';
 import { receiveBody, type BodyLimits } from './receive-body.ts';
 
 const limits: BodyLimits = { idleMs: 60_000, minBytesPerSecond: 1024 };
@@ -113,30 +116,39 @@ describe('receiving a body', () => {
   afterEach(() => void vi.useRealTimers());
 
   it('holds the client back while the storage is behind', async () => {
-    const driver = new MemoryDriver();
-    const create = driver.create.bind(driver);
-    let release: () => void = () => undefined;
-    const gate = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    driver.create = async (key) => {
-      const appender = await create(key);
-      const append = appender.append.bind(appender);
-      appender.append = async (chunks) => {
-        await gate;
-        return append(chunks);
-      };
-      return appender;
-    };
+    const { driver, open } = gatedDriver();
     const writer = await openWriter(driver);
     const source = new PassThrough();
     const receiving = receiveBody(source, writer, limits);
     for (let sent = 0; sent < 10; sent += 1) source.write(Buffer.alloc(mebibyte / 2));
-    await vi.waitUntil(() => source.isPaused());
+    await setTimeout(20);
+    expect(source.isPaused()).toBe(true);
     expect(writer.size).toBeLessThan(3 * mebibyte);
-    release();
+    open();
     source.end();
     expect(await receiving).toBe(5 * mebibyte);
+  });
+
+  it('keeps what arrived when it ends while the client was held back, and lets nothing more through', async () => {
+    const { driver, open } = gatedDriver();
+    const writer = await openWriter(driver);
+    const source = new PassThrough();
+    const stop = new AbortController();
+    const outcome = failure(receiveBody(source, writer, { ...limits, signal: stop.signal }));
+    const bytes = randomBytes(5 * mebibyte);
+    for (let at = 0; at < bytes.length; at += 65_536) source.write(bytes.subarray(at, at + 65_536));
+    await vi.waitUntil(() => source.isPaused());
+    stop.abort(new Error('stop'));
+    await outcome;
+    const size = writer.size;
+    open();
+    expect(await writer.flush()).toMatchObject({ size });
+    expect(source.isPaused()).toBe(true);
+    const hash = createHash('sha256').update(bytes.subarray(0, size)).digest('hex');
+    expect(await writer.publish(digestOfHash('sha256', hash))).toBe('created');
+    const store = new ContentStore(driver);
+    const stored = await store.readWhole(digestOfHash('sha256', hash), bytes.length);
+    expect(stored?.equals(bytes.subarray(0, size))).toBe(true);
   });
 
   it('rejects with what the storage says', async () => {
@@ -180,6 +192,19 @@ describe('receiving a body', () => {
       code: 'BODY_ABORTED',
       message: expect.stringContaining('in a minute, less than'),
     });
+  });
+
+  it('has patience with a client that waits for the storage', async () => {
+    vi.useFakeTimers();
+    const { driver, open } = gatedDriver();
+    const source = new PassThrough();
+    const receiving = receiveBody(source, await openWriter(driver), limits);
+    for (let sent = 0; sent < 10; sent += 1) source.write(Buffer.alloc(mebibyte / 2));
+    await vi.advanceTimersByTimeAsync(600_000);
+    open();
+    source.end();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await receiving).toBe(5 * mebibyte);
   });
 
   it('has patience with a client that sends a little more than that', async () => {

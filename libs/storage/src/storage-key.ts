@@ -25,3 +25,13 @@ export function assertStorageKey(key: string): void {
     `${JSON.stringify(key)} is not a storage key: segments of [A-Za-z0-9._-] joined by '/', none of them '.' or '..'`,
   );
 }
+
+/**
+ * Refuses a prefix that no key starts with because a whole segment of it is none.
+ *
+ * @throws AppError `STORAGE_FAILED`
+ */
+export function assertKeyPrefix(prefix: string): void {
+  const lastSlash = prefix.lastIndexOf('/');
+  if (lastSlash !== -1) assertStorageKey(prefix.slice(0, lastSlash));
+}

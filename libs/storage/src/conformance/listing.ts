@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { listKeys, pattern, type CurrentDriver } from './driver-under-test.ts';
+import { expectFailure, listKeys, pattern, type CurrentDriver } from './driver-under-test.ts';
 
 /** What a listing shows. */
 export function describeListing(current: CurrentDriver): void {
@@ -20,6 +20,10 @@ export function describeListing(current: CurrentDriver): void {
       for (const key of keys) await current().put(key, pattern(7));
       expect(await listKeys(current(), prefix)).toEqual(expected);
       await current().remove(keys);
+    });
+
+    it.each(['../', '/', 'a/../../b', './a/'])('refuses the prefix %j', async (prefix) => {
+      await expectFailure(listKeys(current(), prefix), 'STORAGE_FAILED');
     });
 
     it('says size and time of each', async () => {

@@ -70,6 +70,27 @@ function describeReading(current: CurrentDriver): void {
     await current().remove(['object']);
   });
 
+  it('keeps readers apart, also from those that give up in the middle', async () => {
+    const bytes = [1, 2, 3, 4].map((seed) => pattern(4 * mebibyte, seed));
+    for (const [index, content] of bytes.entries()) await current().put(`object-${index}`, content);
+    const giveUp = async (key: string): Promise<void> => {
+      let chunks = 0;
+      const consume = async (): Promise<void> => {
+        chunks += 1;
+        if (chunks === 2) throw new Error('the client is gone');
+      };
+      await expect(current().read(key, undefined, consume)).rejects.toThrow('the client is gone');
+    };
+    for (let round = 0; round < 5; round += 1) {
+      const leaving = bytes.flatMap((_, index) => [giveUp(`object-${index}`), giveUp(`object-${index}`)]);
+      const reading = bytes.map(async (content, index) => {
+        expect((await readAll(current(), `object-${index}`))?.equals(content)).toBe(true);
+      });
+      await Promise.all([...leaving, ...reading]);
+    }
+    await current().remove(bytes.map((_, index) => `object-${index}`));
+  });
+
   it.each([1000, 3 * mebibyte])('throws on what the consumer of %i bytes throws', async (length) => {
     await current().put('object', pattern(length));
     const failure = Object.assign(new Error('the client is gone'), { code: 'ENOENT' });

@@ -1,7 +1,7 @@
 import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ObjectEntry } from '../driver.ts';
-import { assertStorageKey, isStorageKey } from '../storage-key.ts';
+import { assertKeyPrefix, isStorageKey } from '../storage-key.ts';
 import { systemCode } from './filesystem-error.ts';
 
 /** Says that nothing is there: it was removed, or never was a directory. */
@@ -45,7 +45,6 @@ async function* walk(root: string, base: string, prefix: string): AsyncGenerator
 
 /** Every file below `root` whose key starts with `prefix`; directories that can not hold one are not entered. */
 export function listFiles(root: string, prefix: string): AsyncGenerator<ObjectEntry> {
-  const base = prefix.slice(0, Math.max(0, prefix.lastIndexOf('/')));
-  if (base !== '') assertStorageKey(base);
-  return walk(root, base, prefix);
+  assertKeyPrefix(prefix);
+  return walk(root, prefix.slice(0, Math.max(0, prefix.lastIndexOf('/'))), prefix);
 }

@@ -11,7 +11,9 @@ import type {
   ResumePoint,
   StorageDriver,
 } from '../driver.ts';
-import { assertStorageKey } from '../storage-key.ts';
+import { assertKeyPrefix, assertStorageKey } from '../storage-key.ts';
+
+const chunkBytes = 256 * 1024;
 
 /** Bytes at a key. Those of an appender grow; those of an object do not. */
 interface MemoryObject {
@@ -26,6 +28,15 @@ function newObject(chunks: Buffer[] = [], size = 0): MemoryObject {
 
 function bytesOf(object: MemoryObject): Buffer {
   return Buffer.concat(object.chunks, object.size);
+}
+
+/** Hands copies over, and wipes each: a consumer that keeps what it was lent shows it in a test. */
+async function lend(bytes: Buffer, consume: ChunkConsumer): Promise<void> {
+  for (let at = 0; at < bytes.length; at += chunkBytes) {
+    const chunk = Buffer.from(bytes.subarray(at, at + chunkBytes));
+    await consume(chunk);
+    chunk.fill(0xdb);
+  }
 }
 
 /** The objects of one driver and the room that they have. */
@@ -76,7 +87,7 @@ class MemoryAppender implements Appender {
   }
 
   async readBack(consume: ChunkConsumer): Promise<void> {
-    for (const chunk of this.#object.chunks) await consume(chunk);
+    await lend(bytesOf(this.#object), consume);
   }
 
   async publish(key: string, options: { replace?: boolean } = {}): Promise<PublishResult> {
@@ -124,8 +135,7 @@ export class MemoryDriver implements StorageDriver {
     assertStorageKey(key);
     const object = this.#objects.get(key);
     if (object === undefined) return false;
-    const bytes = Buffer.from(bytesOf(object).subarray(range?.start ?? 0, range?.end));
-    if (bytes.length > 0) await consume(bytes);
+    await lend(bytesOf(object).subarray(range?.start ?? 0, range?.end), consume);
     return true;
   }
 
@@ -148,6 +158,7 @@ export class MemoryDriver implements StorageDriver {
   }
 
   async *list(prefix: string): AsyncGenerator<ObjectEntry> {
+    assertKeyPrefix(prefix);
     for (const [key, { size, modifiedAt }] of Array.from(this.#objects)) {
       if (key.startsWith(prefix)) yield { key, size, modifiedAt };
     }
@@ -166,7 +177,7 @@ export class MemoryDriver implements StorageDriver {
     const bytes = bytesOf(object).subarray(0, from.size);
     const appender = new MemoryAppender(this.#objects, key);
     await appender.append([bytes]);
-    if (bytes.length > 0) await prefix(bytes);
+    await lend(bytes, prefix);
     return appender;
   }
 }
