@@ -3,6 +3,7 @@ import { statement, type Statement } from '@entrepot/database/statement';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import type { Permission } from '@entrepot/policy/permission';
 import { administratorRights, noRights, rightsInProject, type Rights } from '@entrepot/policy/rights';
+import { effectiveRobotPermissions } from '@entrepot/policy/robot-permissions';
 import { projectOfNameSql, type ProjectOfName } from './project-of-name.ts';
 import type { Principal } from './principal.ts';
 
@@ -109,6 +110,11 @@ function toProjectRights(row: RightsRow, principal: Principal): ProjectRights {
   const administrator = principal.kind === 'user' && principal.administrator;
   return {
     project: { id, name, version, public: row.public },
-    rights: rightsInProject({ administrator, public: row.public, permissions }),
+    rights: rightsInProject({ administrator, public: row.public, permissions: effective(principal, permissions) }),
   };
+}
+
+function effective(principal: Principal, permissions: readonly Permission[]): readonly Permission[] {
+  if (principal.kind !== 'robot') return permissions;
+  return effectiveRobotPermissions(principal.projectId === undefined ? 'system' : 'project', permissions);
 }

@@ -4,7 +4,7 @@ import { projectPermissions, projectPermissionTable, publicPermissions } from '.
 import { registryActions } from './registry-actions.ts';
 import { administratorRights, can, noRights, permissionsInProject, rightsInProject } from './rights.ts';
 import { robotProjectPermissions, robotSystemPermissions } from './robot-catalogue.ts';
-import { checkRobotGrants, grantedPermissions, permissionsBeyond } from './robot-permissions.ts';
+import { checkRobotGrants, effectiveRobotPermissions, permissionsBeyond } from './robot-permissions.ts';
 import { builtInRoles } from './roles.ts';
 import { systemPermissions } from './system-permissions.ts';
 
@@ -172,9 +172,9 @@ describe('checkRobotGrants', () => {
 
 describe('what robots are given', () => {
   it('includes pull with push in a project, not in the system', () => {
-    const push = [{ resource: 'repository', action: 'push' }];
-    expect(grantedPermissions('project', push)).toEqual(['repository:push', 'repository:pull']);
-    expect(grantedPermissions('system', push)).toEqual(['repository:push']);
+    const push = ['repository:push'] as const;
+    expect(effectiveRobotPermissions('project', push)).toEqual(['repository:push', 'repository:pull']);
+    expect(effectiveRobotPermissions('system', push)).toEqual(['repository:push']);
   });
 
   it('is never more than the giver holds', () => {

@@ -38,18 +38,19 @@ export function checkRobotGrants(level: RobotLevel, grants: readonly RobotGrant[
 }
 
 function checkGrant(level: RobotLevel, grant: RobotGrant): void {
-  if (grant.kind !== 'system' && grant.kind !== 'project') {
-    throw bad(`permissions: kind must be system or project, not ${JSON.stringify(grant.kind)}`);
+  const { kind, namespace, access } = grant;
+  if (kind !== 'system' && kind !== 'project') {
+    throw bad(`permissions: kind must be system or project, not ${JSON.stringify(kind)}`);
   }
-  checkNamespace(level, grant);
-  if (grant.access.length === 0) throw bad(`permissions: access of ${grant.namespace} is empty`);
-  for (const each of grant.access) {
-    const asked = permission(each.resource, each.action);
-    if (!catalogues[grant.kind].has(asked)) throw bad(`bad request permission: ${asked}`);
-  }
+  checkNamespace(level, kind, namespace);
+  if (access.length === 0) throw bad(`permissions: access of ${namespace} is empty`);
+  const unknown = access
+    .map((each) => permission(each.resource, each.action))
+    .find((asked) => !catalogues[kind].has(asked));
+  if (unknown !== undefined) throw bad(`bad request permission: ${unknown}`);
 }
 
-function checkNamespace(level: RobotLevel, { kind, namespace }: RobotGrant): void {
+function checkNamespace(level: RobotLevel, kind: RobotLevel, namespace: string): void {
   if (level === 'project' && (kind === 'system' || namespace === '*')) {
     throw bad('permissions: a robot of a project is given permissions in its project only');
   }
@@ -58,11 +59,18 @@ function checkNamespace(level: RobotLevel, { kind, namespace }: RobotGrant): voi
   }
 }
 
-/** The permissions that a grant stands for. In a robot of a project push brings pull, as pushing needs it. */
-export function grantedPermissions(level: RobotLevel, access: readonly RobotAccess[]): readonly Permission[] {
-  const granted = new Set(access.map((each) => permission(each.resource, each.action)));
-  if (level === 'project' && granted.has('repository:push')) granted.add('repository:pull');
-  return [...granted];
+/**
+ * What permissions of a robot come to: in a robot of a project push brings pull, as pushing needs it. They are kept
+ * as they were given, so that whoever reads them back finds what he wrote.
+ */
+export function effectiveRobotPermissions(
+  level: RobotLevel,
+  permissions: readonly Permission[],
+): readonly Permission[] {
+  const impliesPull = level === 'project' && permissions.includes('repository:push');
+  return impliesPull && !permissions.includes('repository:pull')
+    ? [...permissions, 'repository:pull']
+    : permissions;
 }
 
 /**
