@@ -57,7 +57,8 @@ export class Authorizer {
   /** Grants the wish or throws a challenge. */
   async authorize(exchange: Exchange, wish: Wish): Promise<Granted> {
     const names = [wish.repository, ...(wish.mountFrom === undefined ? [] : knownName(wish.mountFrom))];
-    const caller = await this.#callers.read(exchange, names);
+    const pushed = wish.action === 'push' ? wish.repository : undefined;
+    const caller = await this.#callers.read(exchange, names, pushed);
     if (
       caller === undefined ||
       !caller.token.repositories.get(wish.repository)?.actions.includes(wish.action)

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Authenticator } from '@entrepot/access/authenticate';
 import { challengeFor } from '@entrepot/access/challenge';
+import { createProjectsForPush, type FirstPushPolicy } from '@entrepot/access/first-push';
 import { listPermittedProjects } from '@entrepot/access/permitted-projects';
 import { principalKey, toTokenPrincipal, type KnownPrincipal } from '@entrepot/access/principal';
 import { findProjectOfName } from '@entrepot/access/project-of-name';
@@ -33,6 +34,8 @@ export interface CallerReaderParts {
   readonly verifier: TokenVerifier;
   readonly authenticator: Authenticator;
   readonly origins: RequestOrigins;
+  /** Whether a push with basic credentials to a project that does not exist creates it. */
+  readonly firstPush: FirstPushPolicy;
 }
 
 const bearer = 'Bearer ';
@@ -46,10 +49,15 @@ export class CallerReader {
   }
 
   /**
-   * The caller; `undefined` without credentials. Basic credentials get the rights of this moment on `names`. A
+   * The caller; `undefined` without credentials. Basic credentials get the rights of this moment on `names`; `pushed`
+   * is the one of them that is pushed to. A
    * token or secret that does not hold is refused with a challenge that says why.
    */
-  async read(exchange: Exchange, names: readonly RepositoryName[]): Promise<Caller | undefined> {
+  async read(
+    exchange: Exchange,
+    names: readonly RepositoryName[],
+    pushed?: RepositoryName,
+  ): Promise<Caller | undefined> {
     const header = exchange.req.headers.authorization;
     if (header === undefined) return undefined;
     if (header.startsWith(bearer)) {
@@ -63,7 +71,9 @@ export class CallerReader {
       }
       return toCaller(verdict.token, verdict.state === 'expired');
     }
-    return await this.#readBasic(exchange, header, names);
+    const principal = await this.#authenticate(exchange, header);
+    if (pushed !== undefined) await this.#createForPush(principal, pushed);
+    return toCaller(await this.#tokenOf(principal, names), false);
   }
 
   /** The WWW-Authenticate header for these scopes, on the host that the client used. */
@@ -109,7 +119,12 @@ export class CallerReader {
     return await explainRefusal(this.#parts.database, caller?.token.principal, { repository, action });
   }
 
-  async #readBasic(exchange: Exchange, header: string, names: readonly RepositoryName[]): Promise<Caller> {
+  async #createForPush(principal: KnownPrincipal, pushed: RepositoryName): Promise<void> {
+    const { database, firstPush } = this.#parts;
+    await createProjectsForPush(database, principal, { policy: firstPush, names: [pushed] });
+  }
+
+  async #authenticate(exchange: Exchange, header: string): Promise<KnownPrincipal> {
     const [scheme = '', encoded = ''] = header.split(' ', 2);
     const [username, secret] = splitCredentials(scheme, encoded);
     if (secret === undefined || username === undefined) {
@@ -120,8 +135,7 @@ export class CallerReader {
     }
     try {
       const address = this.addressOf(exchange.req);
-      const principal = await this.#parts.authenticator.authenticateBasic(username, secret, { address });
-      return toCaller(await this.#tokenOf(principal, names), false);
+      return await this.#parts.authenticator.authenticateBasic(username, secret, { address });
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'UNAUTHORIZED') throw error;
       throw new ChallengeError(

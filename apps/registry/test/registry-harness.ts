@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Authenticator } from '@entrepot/access/authenticate';
 import { ensureAdministrator } from '@entrepot/access/bootstrap';
+import type { FirstPushPolicy } from '@entrepot/access/first-push';
 import { RequestOrigins } from '@entrepot/access/request-origin';
 import { ActiveSigningKey, loadVerificationKeys, rotateSigningKeys } from '@entrepot/access/signing-keys';
 import {
@@ -62,6 +63,7 @@ export interface RunningRegistry extends Replica {
 export interface HarnessOptions {
   readonly readOnly?: boolean;
   readonly tokenSeconds?: number;
+  readonly firstPush?: FirstPushPolicy;
   /** Peers whose X-Forwarded headers are believed; loopback unless set. */
   readonly trustedProxies?: readonly string[];
   readonly bodyIdleMs?: number;
@@ -125,6 +127,7 @@ async function launch(database: Database, shared: Shared, options: HarnessOption
     signingKey: new ActiveSigningKey(database, box, clock),
     clock,
     lifetimeSeconds: options.tokenSeconds ?? 300,
+    firstPush: options.firstPush ?? 'off',
     verifier,
   });
   const origins = new RequestOrigins(new TrustedProxies(options.trustedProxies), log);
@@ -137,7 +140,7 @@ async function launch(database: Database, shared: Shared, options: HarnessOption
     {
       database,
       store,
-      access: { verifier, authenticator, origins },
+      access: { verifier, authenticator, origins, firstPush: options.firstPush ?? 'off' },
       uploadIdKey: box.keyFor('upload-id'),
       log,
       metrics: createMetrics({ processMetrics: false }),

@@ -110,7 +110,11 @@ function toProjectRights(row: RightsRow, principal: Principal): ProjectRights {
   const administrator = principal.kind === 'user' && principal.administrator;
   return {
     project: { id, name, version, public: row.public },
-    rights: rightsInProject({ administrator, public: row.public, permissions: effective(principal, permissions) }),
+    rights: rightsInProject({
+      administrator,
+      public: row.public,
+      permissions: effective(principal, permissions),
+    }),
   };
 }
 

@@ -6,8 +6,6 @@ import { AppError } from '@entrepot/errors/app-error';
 export const settingDefaults = {
   /** Who may create projects: everybody who can log in, or administrators. */
   projectCreation: 'everyone' satisfies ProjectCreation as ProjectCreation,
-  /** Whether the first push of somebody who may create projects creates one. */
-  projectByFirstPush: false as boolean,
   /** Whether visitors may make themselves an account. */
   selfRegistration: false as boolean,
 };
@@ -27,7 +25,6 @@ const write = statement(
 
 const accepted: { readonly [Name in keyof Settings]: (value: unknown) => value is Settings[Name] } = {
   projectCreation: (value) => value === 'everyone' || value === 'administrators',
-  projectByFirstPush: (value) => typeof value === 'boolean',
   selfRegistration: (value) => typeof value === 'boolean',
 };
 
@@ -40,7 +37,6 @@ export async function readSettings(database: Database): Promise<Settings> {
   };
   return {
     projectCreation: pick('projectCreation'),
-    projectByFirstPush: pick('projectByFirstPush'),
     selfRegistration: pick('selfRegistration'),
   };
 }

@@ -39,6 +39,14 @@ export async function grantScopes(
   return access;
 }
 
+/** The repositories that a client asks to push to. */
+export function pushedRepositories(requested: readonly string[]): readonly RepositoryName[] {
+  const scopes = parseScopes(requested).filter(
+    (scope) => isRepository(scope) && scope.actions.includes('push'),
+  );
+  return scopes.map((scope) => parseRepositoryName(scope.name)).filter(isName);
+}
+
 /** The actions of a scope that rights allow. `*` asks for all that there is, as clients do to delete. */
 export function intersectActions(
   asked: readonly string[],

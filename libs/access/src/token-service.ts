@@ -7,10 +7,11 @@ import type { TokenVerifier } from '@entrepot/identity/token-verifier';
 import { formatScope } from '@entrepot/oci/scope';
 import type { Clock } from '@entrepot/telemetry/clock';
 import type { Authenticator } from './authenticate.ts';
+import { createProjectsForPush, type FirstPushPolicy } from './first-push.ts';
 import { anonymous, principalName, toTokenPrincipal, type Principal } from './principal.ts';
 import { authenticateRefreshToken, createRefreshToken } from './refresh-tokens.ts';
 import type { ActiveSigningKey } from './signing-keys.ts';
-import { grantScopes } from './token-scopes.ts';
+import { grantScopes, pushedRepositories } from './token-scopes.ts';
 
 /** The service that tokens are for: `service` of the challenge, `aud` of the token. */
 export const tokenAudience = 'entrepot-registry';
@@ -64,6 +65,8 @@ export interface TokenServiceOptions {
   readonly clock: Clock;
   /** Seconds that a token lives. */
   readonly lifetimeSeconds: number;
+  /** Whether a token to push to a project that does not exist creates it; default `off`. */
+  readonly firstPush?: FirstPushPolicy;
   /** The verifier of the same process, if it has one: it need not verify what was signed beside it. */
   readonly verifier?: TokenVerifier;
 }
@@ -93,7 +96,10 @@ export class TokenService {
     if (principal.kind === 'anonymous' && request.scopes.length === 0) {
       throw new AppError('UNAUTHORIZED', 'log in, or name the scope that you need');
     }
-    const access = await grantScopes(this.#options.database, principal, request.scopes);
+    const { database, firstPush: policy = 'off' } = this.#options;
+    const push = { policy, names: pushedRepositories(request.scopes), address: request.address };
+    await createProjectsForPush(database, principal, push);
+    const access = await grantScopes(database, principal, request.scopes);
     const response = await this.#sign(principal, access);
     if (!request.offline || principal.kind === 'anonymous') return response;
     return { ...response, refresh_token: await this.#refreshToken(request, principal) };

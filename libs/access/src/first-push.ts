@@ -1,0 +1,51 @@
+import type { Database } from '@entrepot/database/database';
+import { isAppError } from '@entrepot/errors/app-error';
+import { projectNameOf, type ProjectName } from '@entrepot/oci/project-name';
+import type { RepositoryName } from '@entrepot/oci/repository-name';
+import { createProject, mayCreateProjects } from './create-project.ts';
+import { principalName, type Principal } from './principal.ts';
+import { findProjectsOfNames } from './project-of-name.ts';
+
+/**
+ * Who creates a project by pushing to it: nobody, people one that is named like themselves, or everybody who may
+ * create projects.
+ */
+export type FirstPushPolicy = 'off' | 'own-name' | 'anyone';
+
+/**
+ * Creates the private projects that a push to these repositories lacks, where the policy and the rights of the
+ * principal allow it. What is not allowed is left to be refused as any project that does not exist.
+ */
+export async function createProjectsForPush(
+  database: Database,
+  principal: Principal,
+  push: {
+    readonly policy: FirstPushPolicy;
+    readonly names: readonly RepositoryName[];
+    readonly address?: string | undefined;
+  },
+): Promise<void> {
+  if (push.policy === 'off' || principal.kind === 'anonymous') return;
+  const names = push.names.filter((name) => name.includes('/'));
+  if (names.length === 0) return;
+  const known = await findProjectsOfNames(database, names);
+  const missing = new Set(names.filter((name) => !known.has(name)).map(projectNameOf));
+  const wanted = [...missing].filter((name) => push.policy === 'anyone' || name === principalName(principal));
+  if (wanted.length === 0 || !(await mayCreateProjects(database, principal))) return;
+  for (const name of wanted) await createFor(database, principal, { name, address: push.address });
+}
+
+async function createFor(
+  database: Database,
+  principal: Exclude<Principal, { kind: 'anonymous' }>,
+  { name, address }: { readonly name: ProjectName; readonly address: string | undefined },
+): Promise<void> {
+  const ownerId = principal.kind === 'user' ? principal.id : undefined;
+  const actor = { actor: principal.name, actorKind: principal.kind, address };
+  try {
+    await createProject(database, { name, ownerId, public: false }, actor);
+  } catch (error) {
+    // two first pushes at once: the project is there, which is all that was wanted
+    if (!isAppError(error, 'PROJECT_EXISTS')) throw error;
+  }
+}
