@@ -83,6 +83,11 @@ export const configSchema = z
     manifestCacheMb: integer({ min: 0, max: 16_384 })
       .default(32)
       .describe('Memory for manifests that were pulled lately, in MiB.'),
+    projectByFirstPush: choice(['off', 'own-name', 'anyone'])
+      .default('off')
+      .describe(
+        'Whether a push creates the project that it lacks: never, for people whose name it has, or for anyone who may create projects.',
+      ),
     readOnly: flag().default(false).describe('Refuses every write: pulls go on.'),
     drainSeconds: integer({ min: 0, max: 300 })
       .default(0)

@@ -41,7 +41,7 @@ export interface Apps {
 /** Makes what the apps share, then the apps, and starts them. */
 export async function composeApps(options: ComposeOptions): Promise<Apps> {
   const { config, database, store, box, log, metrics, teardown } = options;
-  const algorithm = config.tokenAlgorithm;
+  const { tokenAlgorithm: algorithm, tokenSeconds: lifetimeSeconds } = config;
   await rotateSigningKeys(database, box, { algorithm });
   const keys = new KeyRing({ load: () => loadVerificationKeys(database), clock, log });
   await keys.start();
@@ -50,15 +50,23 @@ export async function composeApps(options: ComposeOptions): Promise<Apps> {
   const authenticator = new Authenticator({ database });
   const origins = new RequestOrigins(new TrustedProxies(config.trustedProxies), log);
   const signingKey = new ActiveSigningKey(database, box, clock);
-  const lifetimeSeconds = config.tokenSeconds;
-  const tokens = new TokenService({ database, authenticator, signingKey, clock, lifetimeSeconds, verifier });
+  const firstPush = config.projectByFirstPush;
+  const tokens = new TokenService({
+    database,
+    authenticator,
+    signingKey,
+    clock,
+    lifetimeSeconds,
+    verifier,
+    firstPush,
+  });
   const denials = new DenialRecord({ database, log });
   const registry = createRegistry(
     { readOnly: config.readOnly, manifestCacheBytes: config.manifestCacheMb * 1024 * 1024 },
     {
       database,
       store,
-      access: { verifier, authenticator, origins },
+      access: { verifier, authenticator, origins, firstPush },
       uploadIdKey: box.keyFor('upload-id'),
       log,
       metrics,
