@@ -49,9 +49,9 @@ describe('the first start', () => {
 describe('resetAdministratorPassword', () => {
   it('makes the old password useless at once and says so to every token', async () => {
     const authenticator = new Authenticator({ database });
-    const first = await resetAdministratorPassword(database);
+    const first = await resetAdministratorPassword(database, 'admin');
     const before = await authenticator.authenticateBasic('admin', first);
-    const second = await resetAdministratorPassword(database, 'Another-Horse-9');
+    const second = await resetAdministratorPassword(database, 'admin', 'Another-Horse-9');
     expect(second).toBe('Another-Horse-9');
     await expect(authenticator.authenticateBasic('admin', first)).rejects.toMatchObject({
       code: 'UNAUTHORIZED',
@@ -65,8 +65,8 @@ describe('resetAdministratorPassword', () => {
 describe('settings', () => {
   it('are their defaults until they are written, one by one', async () => {
     expect(await readSettings(database)).toEqual(settingDefaults);
-    await writeSettings(database, { projectByFirstPush: true });
-    expect(await readSettings(database)).toEqual({ ...settingDefaults, projectByFirstPush: true });
+    await writeSettings(database, { selfRegistration: true });
+    expect(await readSettings(database)).toEqual({ ...settingDefaults, selfRegistration: true });
   });
 
   it('refuse a value that they cannot have, and overlook a stored one', async () => {
