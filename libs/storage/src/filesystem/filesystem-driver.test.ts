@@ -129,6 +129,18 @@ describe('filesystem driver on its disk', () => {
     expect(keys).toEqual(['object']);
   });
 
+  it('gives no writer the file of another one, nor one that a crash left', async () => {
+    const first = await driver.create('staging/1');
+    await first.append([Buffer.from('first')]);
+    const second = await driver.create('staging/1');
+    await expect(second.append([Buffer.from('second')])).rejects.toThrow(
+      /has a writer, or had one that crashed/,
+    );
+    await second.discard();
+    expect(await first.publish('object')).toBe('created');
+    expect(statSync(join(root, 'object')).size).toBe(5);
+  });
+
   it('makes its root when it is probed', async () => {
     const deep = join(root, 'not/yet/there');
     await new FilesystemDriver({ root: deep }).probe();

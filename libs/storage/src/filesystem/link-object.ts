@@ -1,5 +1,6 @@
 import { linkSync, openSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { AppError } from '@entrepot/errors/app-error';
 import type { PublishResult } from '../driver.ts';
 import type { DirectoryDurability } from './directory-durability.ts';
 import { systemCode } from './filesystem-error.ts';
@@ -37,13 +38,23 @@ export function replaceObject(source: string, target: string, directories: Direc
   placeIn(target, directories, () => renameSync(source, target));
 }
 
-/** Opens a file that must not exist yet, for appending. */
+/**
+ * Opens a file that must not exist yet, for appending.
+ *
+ * @throws AppError `STORAGE_FAILED` when it does: to take it over would let its writer publish bytes of this one.
+ */
 export function openNewFile(path: string, directories: DirectoryDurability): number {
   const open = (): number => openSync(path, 'ax', 0o600);
   try {
     return open();
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
+    const code = systemCode(error);
+    if (code === 'EEXIST') {
+      throw new AppError('STORAGE_FAILED', `${path} has a writer, or had one that crashed: use another key`, {
+        cause: error,
+      });
+    }
+    if (code !== 'ENOENT') throw error;
   }
   return placeIn(path, directories, open);
 }
