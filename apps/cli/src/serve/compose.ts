@@ -40,33 +40,49 @@ export interface Apps {
 
 /** Makes what the apps share, then the apps, and starts them. */
 export async function composeApps(options: ComposeOptions): Promise<Apps> {
-  const { config, database, store, box, log, metrics, teardown } = options;
-  const { tokenAlgorithm: algorithm, tokenSeconds: lifetimeSeconds } = config;
-  await rotateSigningKeys(database, box, { algorithm });
+  const access = await startAccess(options);
+  const registry = await startRegistry(options, access);
+  const core = await startCore(options, access);
+  await startJobservice(options);
+  return { registry, core };
+}
+
+interface Access {
+  readonly verifier: TokenVerifier;
+  readonly authenticator: Authenticator;
+  readonly origins: RequestOrigins;
+  readonly tokens: TokenService;
+}
+
+async function startAccess({ config, database, box, log, teardown }: ComposeOptions): Promise<Access> {
+  await rotateSigningKeys(database, box, { algorithm: config.tokenAlgorithm });
   const keys = new KeyRing({ load: () => loadVerificationKeys(database), clock, log });
   await keys.start();
   teardown.add('signing keys', 1_000, async () => keys.stop());
   const verifier = new TokenVerifier({ keys, issuer: tokenIssuer, audience: tokenAudience, clock });
   const authenticator = new Authenticator({ database });
   const origins = new RequestOrigins(new TrustedProxies(config.trustedProxies), log);
-  const signingKey = new ActiveSigningKey(database, box, clock);
-  const firstPush = config.projectByFirstPush;
   const tokens = new TokenService({
     database,
     authenticator,
-    signingKey,
+    signingKey: new ActiveSigningKey(database, box, clock),
     clock,
-    lifetimeSeconds,
+    lifetimeSeconds: config.tokenSeconds,
     verifier,
-    firstPush,
+    firstPush: config.projectByFirstPush,
   });
-  const denials = new DenialRecord({ database, log });
+  return { verifier, authenticator, origins, tokens };
+}
+
+async function startRegistry(options: ComposeOptions, access: Access): Promise<Registry> {
+  const { config, database, store, box, log, metrics, teardown } = options;
+  const { verifier, authenticator, origins } = access;
   const registry = createRegistry(
     { readOnly: config.readOnly, manifestCacheBytes: config.manifestCacheMb * 1024 * 1024 },
     {
       database,
       store,
-      access: { verifier, authenticator, origins, firstPush },
+      access: { verifier, authenticator, origins, firstPush: config.projectByFirstPush },
       uploadIdKey: box.keyFor('upload-id'),
       log,
       metrics,
@@ -74,6 +90,12 @@ export async function composeApps(options: ComposeOptions): Promise<Apps> {
   );
   await registry.start();
   teardown.add('registry', 1_000, () => registry.stop());
+  return registry;
+}
+
+async function startCore(options: ComposeOptions, access: Access): Promise<Core> {
+  const { config, database, store, log, metrics, teardown } = options;
+  const { authenticator, tokens, origins } = access;
   const core = await createCore(
     {
       version,
@@ -82,15 +104,28 @@ export async function composeApps(options: ComposeOptions): Promise<Apps> {
       storageDriver: config.storageDriver,
       health: { registry: options.readiness, storage: () => store.driver.probe() },
     },
-    { database, authenticator, tokens, origins, denials, log, metrics },
+    { database, authenticator, tokens, origins, denials: new DenialRecord({ database, log }), log, metrics },
   );
   await core.start();
   teardown.add('core', 1_000, () => core.stop());
+  return core;
+}
+
+async function startJobservice({
+  config,
+  database,
+  box,
+  log,
+  metrics,
+  teardown,
+}: ComposeOptions): Promise<void> {
   const jobservice = createJobservice(
-    { queue: { kind: 'postgres', connection: database.connection }, signingKeys: { algorithm } },
+    {
+      queue: { kind: 'postgres', connection: database.connection },
+      signingKeys: { algorithm: config.tokenAlgorithm },
+    },
     { database, box, log, metrics },
   );
   await jobservice.start();
   teardown.add('jobservice', 1_500, () => jobservice.stop());
-  return { registry, core };
 }
