@@ -2,6 +2,7 @@ import type { Blobs } from '@entrepot/catalog/blobs';
 import type { LookupAnswer, LookupKey } from '@entrepot/catalog/content-lookup';
 import type { ManifestCache } from '@entrepot/catalog/manifest-cache';
 import type { Manifests } from '@entrepot/catalog/manifests';
+import type { PullCounter } from '@entrepot/catalog/pulls';
 import type { TagPages } from '@entrepot/catalog/tag-pages';
 import type { ContentStore } from '@entrepot/content-store/content-store';
 import type { LookupLanes } from '@entrepot/database/lookup-lanes';
@@ -30,6 +31,7 @@ export interface RegistryContext {
   readonly blobs: Blobs;
   readonly manifests: Manifests;
   readonly pages: TagPages;
+  readonly pulls: PullCounter;
   readonly manifestCache: ManifestCache;
   readonly uploadIds: UploadIds;
   readonly uploads: UploadSession;

@@ -4,6 +4,7 @@ import { Blobs } from '@entrepot/catalog/blobs';
 import { contentLookup } from '@entrepot/catalog/content-lookup';
 import { ManifestCache } from '@entrepot/catalog/manifest-cache';
 import { Manifests } from '@entrepot/catalog/manifests';
+import { PullCounter } from '@entrepot/catalog/pulls';
 import { TagPages } from '@entrepot/catalog/tag-pages';
 import { Uploads } from '@entrepot/catalog/uploads';
 import type { ContentStore } from '@entrepot/content-store/content-store';
@@ -57,6 +58,7 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
     blobs,
     manifests: new Manifests(database),
     pages: new TagPages(database),
+    pulls: new PullCounter(database),
     authorizer: new Authorizer(lookups, new CallerReader({ ...resources.access, database })),
     manifestCache: new ManifestCache(config.manifestCacheBytes),
     uploadIds: new UploadIds(resources.uploadIdKey),
@@ -70,6 +72,7 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
     start: async () => undefined,
     stop: async () => {
       await context.uploads.close();
+      await context.pulls.flush();
       await lookups.close();
     },
   };

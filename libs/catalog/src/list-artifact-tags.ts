@@ -21,7 +21,8 @@ export async function listTagRows(
   return await readListPage<TagRow>(
     database,
     {
-      select: 't.id, t.repository_id, t.manifest_id, t.name, t.pushed_at, t.pulled_at',
+      select:
+        't.id, t.repository_id, t.manifest_id, t.name, t.pushed_at, (SELECT u.pulled_at FROM tag_pull u WHERE u.tag_id = t.id) AS pulled_at',
       from: 'tag t',
       where: ['t.manifest_id = $1'],
       values: [manifestId],
@@ -29,7 +30,7 @@ export async function listTagRows(
         id: { sql: 't.id', type: 'number' },
         name: { sql: 't.name', type: 'text' },
         pushtime: { sql: 't.pushed_at', type: 'time' },
-        pulltime: { sql: 't.pulled_at', type: 'time' },
+        pulltime: { sql: '(SELECT u.pulled_at FROM tag_pull u WHERE u.tag_id = t.id)', type: 'time' },
       },
       order: 't.pushed_at DESC, t.id DESC',
     },

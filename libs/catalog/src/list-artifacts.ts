@@ -64,7 +64,7 @@ export interface ArtifactParts {
 const accessoryJson = `jsonb_build_object('id', a.id, 'digest', encode(a.digest, 'hex'), 'size', a.total_size,
   'type', a.accessory_type, 'pushed_at', a.pushed_at)`;
 const tagsSql = `(SELECT jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name, 'pushed_at', t.pushed_at,
-  'pulled_at', t.pulled_at) ORDER BY t.pushed_at DESC, t.id DESC) FROM tag t WHERE t.manifest_id = m.id)`;
+  'pulled_at', (SELECT u.pulled_at FROM tag_pull u WHERE u.tag_id = t.id)) ORDER BY t.pushed_at DESC, t.id DESC) FROM tag t WHERE t.manifest_id = m.id)`;
 const accessoriesSql = `(SELECT jsonb_agg(${accessoryJson} ORDER BY a.id) FROM manifest a WHERE a.repository_id = m.repository_id
   AND a.subject_digest = m.digest AND a.live AND a.accessory_type IS NOT NULL)`;
 

@@ -7,6 +7,8 @@ export interface LiveWriter {
   readonly generation: number;
   /** The generation in the name of its staged bytes. */
   readonly storedAs: number;
+  /** The generation whose bytes it took over, until they can go. */
+  readonly replaces?: number | undefined;
 }
 
 const idle = 5 * 60_000;

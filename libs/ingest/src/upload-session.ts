@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IncomingMessage } from 'node:http';
 import type { Blobs } from '@entrepot/catalog/blobs';
@@ -76,6 +77,7 @@ export class UploadSession {
         throw differentBytes(digest);
       }
       await this.#publish(upload, lease.generation, live.writer, digest);
+      await this.#forgetReplaced(upload.id, live);
       return live.writer.size;
     });
   }
@@ -108,7 +110,8 @@ export class UploadSession {
   }
 
   async #finishAtOnce(upload: UploadIdentity, body: UploadBody, digest: Digest): Promise<number> {
-    const writer = await this.#parts.store.openUpload(upload.id, 0, {
+    // a key of its own: what a crash left of an earlier try of this PUT is in nobody's way
+    const writer = await this.#parts.store.openUpload(randomUUID(), 0, {
       algorithm: digestAlgorithm(digest),
       declaredDigest: digest,
       ...(body.length === undefined ? {} : { expectedSize: body.length }),
@@ -154,7 +157,7 @@ export class UploadSession {
         'the bytes of this upload are gone from the storage; begin a new one',
       );
     }
-    return { writer, generation, storedAs: generation };
+    return { writer, generation, storedAs: generation, replaces: stored?.generation };
   }
 
   async #receive(
@@ -204,11 +207,17 @@ export class UploadSession {
         size,
         stored: { generation: live.storedAs, state },
       });
-      this.#live.keep(upload.id, live);
+      await this.#forgetReplaced(upload.id, live);
+      this.#live.keep(upload.id, { ...live, replaces: undefined });
     } catch (error) {
       await this.#abandon(upload, lease, live);
       throw error;
     }
+  }
+
+  /** The bytes of the writer before are in the new one, and durable there. */
+  async #forgetReplaced(uuid: string, { replaces }: LiveWriter): Promise<void> {
+    if (replaces !== undefined) await this.#parts.store.discardUpload(uuid, replaces);
   }
 
   /** The writer can not be trusted any more: the next request goes on from the durable point. */

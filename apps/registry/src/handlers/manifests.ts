@@ -33,7 +33,7 @@ export async function getManifest(
     action: 'pull',
     content,
   });
-  repositoryOf(answer, target.name);
+  const repository = repositoryOf(answer, target.name);
   const manifest = readable(answer.manifest, target, exchange);
   const headers: HeaderList = [
     'Content-Type',
@@ -51,6 +51,7 @@ export async function getManifest(
     return;
   }
   exchange.sendBytes(200, headers, await payloadOf(context, manifest));
+  context.pulls.add(repository.id, manifest.id, reference.tag);
 }
 
 function sendNotModified(exchange: Exchange, headers: HeaderList): void {

@@ -116,7 +116,6 @@ CREATE TABLE tag (
   live boolean NOT NULL DEFAULT true CHECK (live),
   version bigint NOT NULL DEFAULT 1,
   pushed_at timestamptz NOT NULL DEFAULT now(),
-  pulled_at timestamptz,
   UNIQUE (repository_id, name),
   CONSTRAINT tag_manifest_live FOREIGN KEY (manifest_id, live) REFERENCES manifest (id, live)
 ) WITH (fillfactor = 85);
@@ -139,6 +138,10 @@ CREATE TABLE manifest_pull (
   manifest_id bigint PRIMARY KEY REFERENCES manifest ON DELETE CASCADE,
   pulled_at timestamptz NOT NULL,
   pull_count bigint NOT NULL
+) WITH (fillfactor = 70);
+CREATE TABLE tag_pull (
+  tag_id bigint PRIMARY KEY REFERENCES tag ON DELETE CASCADE,
+  pulled_at timestamptz NOT NULL
 ) WITH (fillfactor = 70);
 
 -- One upload that has begun to receive bytes. generation grows with every writer that takes it over; the row
