@@ -29,7 +29,7 @@ interface FactEnvelope<Name extends FactName> {
 }
 
 /** A row of the outbox, or what a task carries of it. */
-export const factRow = z.object({
+const factRow = z.object({
   id: z.int(),
   fact: z.string(),
   version: z.int(),
@@ -37,9 +37,6 @@ export const factRow = z.object({
   payload: z.unknown(),
   happenedAt: z.coerce.date(),
 });
-
-/** A fact before its payload was looked at. */
-export type FactRow = z.input<typeof factRow>;
 
 /** Whether `name` stands in the list. */
 export function isFactName(name: string): name is FactName {

@@ -12,7 +12,8 @@ import { migrateQueues, WakeQueue, type QueueConnection } from './wake-queue.ts'
 import { outboxChannel, Wakeup } from './wakeup.ts';
 
 const log = createLogger({ level: 'silent' });
-const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
+const redisServer = process.env['ENTREPOT_REDIS_SERVER'] ?? 'redis-server';
+const hasRedis = spawnSync(redisServer, ['--version']).status === 0;
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -25,7 +26,7 @@ async function freePort(): Promise<number> {
 async function startRedis(): Promise<QueueConnection> {
   const directory = await mkdtemp(join(tmpdir(), 'entrepot-redis-'));
   const port = await freePort();
-  const redis = spawn('redis-server', [
+  const redis = spawn(redisServer, [
     '--port',
     String(port),
     '--bind',
