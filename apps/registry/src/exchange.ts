@@ -20,6 +20,9 @@ export class Exchange {
   /** The path as it came, undecoded, without the query. */
   readonly path: string;
   readonly method: string;
+  /** Bytes of bodies so far, for the metrics. */
+  received = 0;
+  sent = 0;
   readonly #queryText: string;
   #query: URLSearchParams | undefined;
   #id: string | undefined;
@@ -71,7 +74,10 @@ export class Exchange {
     headers.push('Content-Length', bytes.length);
     this.#head(status, headers);
     if (this.method === 'HEAD') this.res.end();
-    else this.res.end(bytes);
+    else {
+      this.sent += bytes.length;
+      this.res.end(bytes);
+    }
   }
 
   /** Answers with JSON. */

@@ -29,6 +29,7 @@ export async function readSmallBody(exchange: Exchange, limits: SmallBodyLimits)
     };
     const take = (chunk: Buffer): void => {
       size += chunk.length;
+      exchange.received += chunk.length;
       timer.refresh();
       if (size > maxBytes) fail(tooLarge(limits));
       else chunks.push(chunk);

@@ -9,6 +9,7 @@ import type { LookupLanes } from '@entrepot/database/lookup-lanes';
 import type { UploadIds } from '@entrepot/ingest/upload-id';
 import type { UploadSession } from '@entrepot/ingest/upload-session';
 import type { Logger } from '@entrepot/telemetry/logger';
+import type { Counter } from '@entrepot/telemetry/metric-family';
 import type { Metrics } from '@entrepot/telemetry/metrics';
 import type { Authorizer } from './authorizer.ts';
 
@@ -33,6 +34,8 @@ export interface RegistryContext {
   readonly pages: TagPages;
   readonly pulls: PullCounter;
   readonly manifestCache: ManifestCache;
+  readonly cacheHits: Counter;
+  readonly cacheMisses: Counter;
   readonly uploadIds: UploadIds;
   readonly uploads: UploadSession;
   readonly log: Logger;

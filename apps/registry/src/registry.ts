@@ -61,6 +61,8 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
     pulls: new PullCounter(database),
     authorizer: new Authorizer(lookups, new CallerReader({ ...resources.access, database })),
     manifestCache: new ManifestCache(config.manifestCacheBytes),
+    cacheHits: metrics.cacheHits.with({ cache: 'manifest' }),
+    cacheMisses: metrics.cacheMisses.with({ cache: 'manifest' }),
     uploadIds: new UploadIds(resources.uploadIdKey),
     uploads: new UploadSession({ store, uploads, blobs, owner: randomUUID(), bodyIdleMs: config.bodyIdleMs }),
     log,
@@ -88,7 +90,7 @@ async function answer(
   const exchange = new Exchange(req, res);
   const outcome = await dispatch(context, exchange);
   const seconds = (performance.now() - begun) / 1000;
-  meter.count(outcome.route, exchange.method, res.statusCode, seconds);
+  meter.count(outcome.route, exchange, seconds);
   writeLine(context.log, exchange, outcome, seconds);
 }
 

@@ -90,6 +90,7 @@ async function sendBlob(context: RegistryContext, exchange: Exchange, what: Send
     // headers go out with the first bytes, so that bytes found missing can still be answered with 404
     if (sent === 0) exchange.beginBytes(what.status, what.headers);
     sent += chunk.length;
+    exchange.sent += chunk.length;
     return write(exchange, chunk, sent === what.length);
   });
   if (sent < what.length || !found) {

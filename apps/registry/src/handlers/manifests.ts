@@ -77,6 +77,7 @@ function readable(
 
 async function payloadOf(context: RegistryContext, manifest: FoundManifest): Promise<Buffer> {
   const cached = context.manifestCache.get(manifest.digest);
+  (cached === undefined ? context.cacheMisses : context.cacheHits).add();
   if (cached !== undefined) return cached;
   const payload = await context.manifests.findPayload(manifest.id);
   if (payload === undefined)

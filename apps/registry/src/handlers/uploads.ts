@@ -55,7 +55,7 @@ export async function postUpload(
   // a whole blob in one request; without a body the digest only says what will come
   if (digest !== undefined && (exchange.bodyLength !== 0 || emptyDigests.has(digest))) {
     const upload = identityOf(context, granted, { name: target.name, id });
-    await context.uploads.finish(upload, bodyOf(exchange), digest, true);
+    await counted(context, exchange, () => context.uploads.finish(upload, bodyOf(exchange), digest, true));
     return sendCreated(context, exchange, target.name, digest);
   }
   sendProgress(
@@ -105,7 +105,7 @@ export async function patchUpload(
   target: UploadTarget,
 ): Promise<void> {
   const { upload } = await open(context, exchange, target);
-  const size = await context.uploads.append(upload, bodyOf(exchange));
+  const size = await counted(context, exchange, () => context.uploads.append(upload, bodyOf(exchange)));
   sendProgress(exchange, target, { status: 202, size, uuid: upload.id });
 }
 
@@ -123,7 +123,8 @@ export async function putUpload(
       'the PUT that ends an upload needs ?digest=<digest of all its bytes>',
     );
   const digest = readDigest(text, 'digest');
-  await context.uploads.finish(upload, bodyOf(exchange), digest, size === undefined);
+  const isNew = size === undefined;
+  await counted(context, exchange, () => context.uploads.finish(upload, bodyOf(exchange), digest, isNew));
   sendCreated(context, exchange, target.name, digest);
 }
 
@@ -146,6 +147,19 @@ export async function deleteUpload(
   const { upload } = await open(context, exchange, target);
   await context.uploads.cancel(upload);
   exchange.sendEmpty(204);
+}
+
+/** Runs what takes a body, and counts it while it runs. */
+async function counted<T>(context: RegistryContext, exchange: Exchange, work: () => Promise<T>): Promise<T> {
+  const inProgress = context.metrics.uploadsInProgress.with({});
+  const before = exchange.req.socket.bytesRead;
+  inProgress.add(1);
+  try {
+    return await work();
+  } finally {
+    inProgress.add(-1);
+    exchange.received += Math.max(exchange.bodyLength ?? 0, exchange.req.socket.bytesRead - before);
+  }
 }
 
 async function open(context: RegistryContext, exchange: Exchange, target: UploadTarget): Promise<Opened> {
