@@ -97,8 +97,10 @@ describe('authenticateBasic of people', () => {
 describe('failed log-ins', () => {
   it('are held back after the third, while the right secret gets in at once and clears the count', async () => {
     await aUser(database, { username: 'grace' });
-    const attempt = () =>
-      authenticator.authenticateBasic('grace', 'Wrong-Horse-9', { address }).catch(() => Date.now());
+    const attempt = async (): Promise<number> => {
+      await expect(authenticator.authenticateBasic('grace', 'Wrong-Horse-9', { address })).rejects.toThrow();
+      return Date.now();
+    };
     for (let count = 0; count < 4; count++) await attempt();
     const begun = Date.now();
     expect((await attempt()) - begun).toBeGreaterThanOrEqual(240);

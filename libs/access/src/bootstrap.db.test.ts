@@ -70,7 +70,7 @@ describe('settings', () => {
   });
 
   it('refuse a value that they cannot have, and overlook a stored one', async () => {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a caller without types would do
+    // what a caller without types would do
     const wrong = writeSettings(database, { projectCreation: 'nobody' } as unknown as {
       projectCreation: 'everyone';
     });

@@ -4,7 +4,7 @@ import type { RepositoryName } from '@entrepot/oci/repository-name';
 import type { Permission } from '@entrepot/policy/permission';
 import { administratorRights, noRights, rightsInProject, type Rights } from '@entrepot/policy/rights';
 import { effectiveRobotPermissions } from '@entrepot/policy/robot-permissions';
-import { projectOfNameSql, type ProjectOfName } from './project-of-name.ts';
+import { projectOfNameJoin, type ProjectOfName } from './project-of-name.ts';
 import type { Principal } from './principal.ts';
 
 /** A project, and what a principal may do in it. */
@@ -20,7 +20,7 @@ interface RightsRow extends ProjectOfName {
 
 // by what a project is asked for
 const askedBy = {
-  name: `unnest($1::text[]) k(asked) JOIN project p ON p.id = ${projectOfNameSql('k.asked')}`,
+  name: `unnest($1::text[]) k(asked) ${projectOfNameJoin('k.asked')}`,
   id: 'unnest($1::bigint[]) k(asked) JOIN project p ON p.id = k.asked',
 };
 
@@ -39,7 +39,7 @@ function rightsStatement(asked: Asked, holder: Holder): Statement<RightsRow> {
   return statement<RightsRow>(
     `rights.of-${holder}-by-${asked}`,
     `SELECT k.asked, p.id, p.name, p.access_version AS version, p.public, ARRAY(${heldBy[holder]}) AS permissions
-     FROM ${askedBy[asked]} AND p.deleted_at IS NULL`,
+     FROM ${askedBy[asked]} WHERE p.deleted_at IS NULL`,
   );
 }
 

@@ -249,7 +249,9 @@ describe('a token and the rows', () => {
         const asked = scopes.map((each) => `repository:${each.project}/app:${each.actions.join(',')}`);
         const granted = await access({ credentials: basic('dev'), scopes: asked });
         for (const project of projects) {
-          const wanted = scopes.filter((each) => each.project === project).flatMap((each) => each.actions);
+          const wanted = scopes
+            .filter((each) => each.project === project)
+            .flatMap((each): string[] => each.actions);
           for (const given of granted.get(`${project}/app`)?.actions ?? []) {
             expect(held[project]).toContain(given);
             expect(wanted.includes(given) || wanted.includes('*')).toBe(true);

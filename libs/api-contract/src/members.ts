@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { inProject } from './access.ts';
 import { body, created, nothing, page } from './answer.ts';
 import { operation } from './operation.ts';
-import { idText, nameHeader, pageParameters, projectParams } from './request-values.ts';
+import { integerText, nameHeader, pageParameters, projectParams } from './request-values.ts';
 
 /** Somebody to make a member: a user by id or name. */
 export const ProjectMember = z
@@ -45,7 +45,7 @@ const all = { tag: 'member', path, params: projectParams, headers: nameHeader } 
 const one = {
   ...all,
   path: '/projects/{project_name_or_id}/members/{mid}',
-  params: projectParams.extend({ mid: idText }),
+  params: projectParams.extend({ mid: integerText }),
 } as const;
 
 export const listProjectMembers = operation({

@@ -54,6 +54,3 @@ export const timestamp = z.string().meta({ format: 'date-time' });
 
 /** Path parameters of what is below a project, by name or id. */
 export const projectParams = z.object({ project_name_or_id: z.string() });
-
-/** An id in a path. */
-export const idText = integerText;

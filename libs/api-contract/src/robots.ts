@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { signedIn } from './access.ts';
 import { body, createdWith, nothing, page } from './answer.ts';
 import { operation } from './operation.ts';
-import { idText, listParameters, timestamp } from './request-values.ts';
+import { integerText, listParameters, timestamp } from './request-values.ts';
 
 const Access = z
   .object({ resource: z.string(), action: z.string(), effect: z.string().nullish() })
@@ -81,7 +81,11 @@ export const RobotCreated = z
 /** A secret: in a request the chosen one, or none to have one made; in an answer the one that was made. */
 export const RobotSec = z.object({ secret: z.string().nullish() }).meta({ id: 'RobotSec' });
 
-const one = { tag: 'robot', path: '/robots/{robot_id}', params: z.object({ robot_id: idText }) } as const;
+const one = {
+  tag: 'robot',
+  path: '/robots/{robot_id}',
+  params: z.object({ robot_id: integerText }),
+} as const;
 const where = (action: string): string => `robot:${action} in the system, or in the project of the robot`;
 
 export const listRobots = operation({

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { inSystem, signedIn } from './access.ts';
 import { body, created, nothing, page } from './answer.ts';
 import { operation } from './operation.ts';
-import { flag, idText, listParameters, pageParameters, timestamp } from './request-values.ts';
+import { flag, integerText, listParameters, pageParameters, timestamp } from './request-values.ts';
 
 /** A user. */
 export const UserResp = z
@@ -53,7 +53,7 @@ export const UserSearchRespItem = z
 /** A permission in the form of Harbor. */
 export const Permission = z.object({ resource: z.string(), action: z.string() }).meta({ id: 'Permission' });
 
-const one = { tag: 'user', path: '/users/{user_id}', params: z.object({ user_id: idText }) } as const;
+const one = { tag: 'user', path: '/users/{user_id}', params: z.object({ user_id: integerText }) } as const;
 const selfOrAdministrator = (permission: string): string =>
   `the user himself, or ${permission} in the system`;
 

@@ -131,7 +131,7 @@ describe('TokenVerifier', () => {
     ['an access claim of the wrong shape', { access: [{ type: 'repository' }] }],
     ['a principal of an unknown kind', { principal: { kind: 'root', id: 1, version: 1 } }],
   ])('refuses a token of %s', async (_, changes) => {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- claims that the signer would never make
+    // claims that the signer would never make
     const token = signToken(keyOf('EdDSA'), { ...claims, ...changes } as TokenClaims);
     expect(await verifier.verify(token)).toMatchObject({ state: 'invalid' });
   });

@@ -111,7 +111,7 @@ describe('a task', () => {
   });
 
   it('is refused with a payload that is none of its job', async () => {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a caller without types would do
+    // what a caller without types would do
     await expect(queue.enqueue(plain, { name: 7 } as unknown as { name: string })).rejects.toThrow();
   });
 });
