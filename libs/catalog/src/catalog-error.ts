@@ -35,6 +35,8 @@ export function translateCatalogError(error: unknown): unknown {
       return new AppError('UPLOAD_NOT_FOUND', 'the upload has ended, or another request is writing to it', {
         cause: error,
       });
+    case 'EN005':
+      return noRoom(errorDetail(error) ?? '{}', error);
     case foreignKey:
       return new AppError(
         'MANIFEST_BLOB_UNKNOWN',
@@ -44,6 +46,22 @@ export function translateCatalogError(error: unknown): unknown {
     default:
       return error;
   }
+}
+
+const mebibyte = 1024 * 1024;
+
+// in the words of Harbor, which its users search for
+function noRoom(detail: string, cause: unknown): AppError {
+  const parsed: unknown = JSON.parse(detail);
+  const bytes = (member: string): number =>
+    Number(parsed !== null && typeof parsed === 'object' ? Reflect.get(parsed, member) : 0);
+  const inMib = (member: string): string => `${(bytes(member) / mebibyte).toFixed(1)} MiB`;
+  return new AppError(
+    'QUOTA_EXCEEDED',
+    `adding ${inMib('adding')} of storage resource, which when updated to current usage of ${inMib('used')} ` +
+      `will exceed the configured upper limit of ${inMib('limit')}; delete what is not needed, or ask for a larger limit`,
+    { cause, detail: { adding: bytes('adding'), used: bytes('used'), limit: bytes('limit') } },
+  );
 }
 
 function missingContent(detail: string, cause: unknown): AppError {

@@ -25,7 +25,12 @@ describe('PullCounter', () => {
     pulls.add(repositoryId, id, tag);
     await pulls.flush();
 
-    const rows = await test.database.query<{ pull_count: number; total: number; tagged: number; reviews: number }>(
+    const rows = await test.database.query<{
+      pull_count: number;
+      total: number;
+      tagged: number;
+      reviews: number;
+    }>(
       `SELECT p.pull_count, (SELECT pull_count FROM repository WHERE id = $1) AS total,
          (SELECT count(*) FROM tag_pull) AS tagged,
          (SELECT count(*) FROM manifest_review WHERE reason = 'untagged') AS reviews

@@ -177,6 +177,7 @@ CREATE TABLE usage_delta (
   project_id bigint NOT NULL,
   bytes bigint NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+CREATE INDEX usage_delta_project ON usage_delta (project_id);
 
 CREATE TABLE project_usage (
   project_id bigint NOT NULL REFERENCES project,

@@ -2,7 +2,8 @@
  * The changes of a push, each one statement and so one short transaction and one round trip. They raise
  * with a code of class `EN`, which libs/catalog translates:
  * EN001 content that the manifest names is not there (detail: `{"blobs":[hex],"children":[hex]}`),
- * EN002 the blob is being removed, EN003 the repository is of another project, or gone, EN004 the upload has ended.
+ * EN002 the blob is being removed, EN003 the repository is of another project, or gone, EN004 the upload has ended,
+ * EN005 the project has no room (detail: `{"adding", "used", "limit"}`, bytes).
  */
 export const createFunctions = `
 CREATE FUNCTION ensure_repository(p_project bigint, p_name text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -115,6 +116,29 @@ BEGIN
   RETURN old_digest;
 END $$;
 
+-- Adds bytes to what a project uses. Without a limit that is an insert, folded later: no push waits for another.
+-- With one it is exact: the pushes of the project queue for its row, and one that does not fit is undone.
+CREATE FUNCTION charge_project(p_project bigint, p_bytes bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  most bigint;
+  total bigint;
+BEGIN
+  SELECT storage_limit INTO most FROM project WHERE id = p_project;
+  IF most IS NULL THEN
+    INSERT INTO usage_delta (project_id, bytes) VALUES (p_project, p_bytes);
+    RETURN;
+  END IF;
+  INSERT INTO project_usage (project_id) VALUES (p_project) ON CONFLICT DO NOTHING;
+  PERFORM 1 FROM project_usage WHERE project_id = p_project AND shard = 0 FOR UPDATE;
+  WITH folded AS (DELETE FROM usage_delta WHERE project_id = p_project RETURNING bytes)
+  UPDATE project_usage SET used = used + p_bytes + (SELECT coalesce(sum(bytes), 0) FROM folded)
+  WHERE project_id = p_project AND shard = 0 RETURNING used INTO total;
+  IF total > most THEN
+    RAISE EXCEPTION 'the project is full' USING ERRCODE = 'EN005',
+      DETAIL = jsonb_build_object('adding', p_bytes, 'used', total - p_bytes, 'limit', most)::text;
+  END IF;
+END $$;
+
 -- A push of a manifest: manifest, edges, tags, tag events, usage, fact and audit row. Lock order: manifest,
 -- link and blob by their foreign keys, review rows by trigger, usage last.
 CREATE FUNCTION record_manifest(
@@ -188,7 +212,7 @@ BEGIN
     END IF;
     UPDATE manifest_child c SET child_id = pushed
     WHERE c.repository_id = repository AND c.digest = p_digest AND c.child_id IS NULL;
-    INSERT INTO usage_delta (project_id, bytes) VALUES (p_project, fresh_bytes + length(p_payload));
+    PERFORM charge_project(p_project, fresh_bytes + length(p_payload));
   END IF;
 
   FOREACH tag_name IN ARRAY p_tags LOOP
