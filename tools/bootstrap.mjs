@@ -93,6 +93,11 @@ export async function launch(args) {
 async function runToTheEnd(node, args) {
   // the pool of threads is made when Node starts: it cannot be widened from within
   const env = { UV_THREADPOOL_SIZE: '16', ...process.env };
+  // one process less where Node can become another program; its warning that this is new is for nobody
+  if (process.execve !== undefined) {
+    process.emitWarning = () => undefined;
+    process.execve(node, [node, ...args], env);
+  }
   // over the channel the command hears that its launcher is gone
   const child = spawn(node, args, { env, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   // a terminal sends Ctrl-C to both; the command takes a burst of signals for one

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
@@ -45,11 +45,13 @@ async function beginPush(client: Client, password: string, bytes: Buffer): Promi
   const put = request(new URL(location, client.url), {
     method: 'PUT',
     auth: `admin:${password}`,
-    headers: { 'content-length': bytes.length, 'content-type': 'application/octet-stream' },
+    headers: { 'content-length': bytes.length, expect: '100-continue' },
   });
   put.on('error', () => undefined);
+  put.flushHeaders();
+  // from here on the server has the request in hand
+  await once(put, 'continue');
   put.write(bytes.subarray(0, bytes.length / 2));
-  await sleep(300);
   return put;
 }
 
@@ -89,25 +91,6 @@ describe('a stop during a push', () => {
     await expectAllGone(begun);
   });
 
-  it('by Ctrl-C in a terminal, through the launcher, ends it cleanly', async () => {
-    // script(1) gives the command a terminal of its own, as a shell's user has it
-    const command = `exec ${process.execPath} ${entrepot} serve`;
-    const child = spawn('script', ['-qec', command, '/dev/null'], { env: environment(dataDir) });
-    const product = new Product(child, dataDir);
-    const client = new Client(await product.ready(), product.password);
-    const bytes = Buffer.alloc(1024 * 1024, 'x');
-    const put = await beginPush(client, product.password, bytes);
-    const answered = once(put, 'response') as Promise<[IncomingMessage]>;
-    const begun = Date.now();
-    child.stdin.write('\u0003');
-    await sleep(500);
-    put.end(bytes.subarray(bytes.length / 2));
-    const [response] = await answered;
-    expect(response.statusCode).toBe(201);
-    await product.ended;
-    await expectAllGone(begun);
-  });
-
   it('by a second Ctrl-C is at once, and leaves nothing that the next start minds', async () => {
     const product = startProduct(dataDir);
     const client = new Client(await product.ready(), product.password);
@@ -125,16 +108,23 @@ describe('a stop during a push', () => {
   });
 });
 
-describe('the launcher', () => {
+// Every Node that the launcher may be started with: ours, which it becomes, and the machine's own, if that is an
+// older one, which stays as the parent.
+const launchers = [process.execPath, '/usr/bin/node', '/usr/local/bin/node'].filter((path) => {
+  const { stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' });
+  return path === process.execPath || /^v2[0-2]\./.test(stdout ?? '');
+});
+
+describe.each(launchers)('the launcher, started with %s', (node) => {
   it('hands over the exit code', async () => {
-    const child = spawn(process.execPath, [entrepot, 'serve'], {
+    const child = spawn(node, [entrepot, 'serve'], {
       env: environment(dataDir, { ENTREPOT_HTTP_PORT: 'x' }),
     });
     expect((await new Product(child, dataDir).ended).code).toBe(78);
   });
 
   it('passes SIGTERM on and waits', async () => {
-    const child = spawn(process.execPath, [entrepot, 'serve'], { env: environment(dataDir) });
+    const child = spawn(node, [entrepot, 'serve'], { env: environment(dataDir) });
     const product = new Product(child, dataDir);
     await product.ready();
     const begun = Date.now();
@@ -143,13 +133,34 @@ describe('the launcher', () => {
     await expectAllGone(begun);
   });
 
-  it('takes the product with it when it is killed', async () => {
-    const child = spawn(process.execPath, [entrepot, 'serve'], { env: environment(dataDir) });
+  it('passes Ctrl-C in a terminal on, during a push', async () => {
+    // script(1) gives the command a terminal of its own, as a shell's user has it
+    const child = spawn('script', ['-qec', `exec ${node} ${entrepot} serve`, '/dev/null'], {
+      env: environment(dataDir),
+    });
     const product = new Product(child, dataDir);
-    await product.ready();
+    const client = new Client(await product.ready(), product.password);
+    const bytes = Buffer.alloc(1024 * 1024, 'x');
+    const put = await beginPush(client, product.password, bytes);
+    const answered = once(put, 'response') as Promise<[IncomingMessage]>;
     const begun = Date.now();
-    child.kill('SIGKILL');
+    child.stdin.write('\u0003');
+    await sleep(500);
+    put.end(bytes.subarray(bytes.length / 2));
+    const [response] = await answered;
+    expect(response.statusCode).toBe(201);
     await product.ended;
     await expectAllGone(begun);
+  });
+
+  it('leaves no product behind that nobody started when it is killed', async () => {
+    const child = spawn(node, [entrepot, 'serve'], { env: environment(dataDir) });
+    const product = new Product(child, dataDir);
+    await product.ready();
+    child.kill('SIGKILL');
+    await product.ended;
+    // where the launcher had become the product, its database is left for the next start to take over
+    const next = startProduct(dataDir);
+    await expect(next.ready()).resolves.toMatch(/^http:/);
   });
 });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isConnectionLost } from '@entrepot/database/database-error';
 import type { Config } from '../config/config.ts';
 import { createOutput } from '../serve/process-log.ts';
 import { serve } from '../serve/serve.ts';
@@ -27,6 +28,9 @@ export async function serveCommand(config: Config): Promise<number> {
       resolve(1);
     });
     process.on('uncaughtException', (error) => {
+      // BullMQ has moments in which nobody hears of a connection that ends; the next one is made without us
+      if (isConnectionLost(error))
+        return output.log.warn({ reason: error.message }, 'a database connection ended');
       output.log.fatal({ err: error }, 'a defect: stopping');
       resolve(70);
     });

@@ -114,6 +114,7 @@ async function startCore(options: ComposeOptions, access: Access): Promise<Core>
 async function startJobservice({
   config,
   database,
+  store,
   box,
   log,
   metrics,
@@ -124,7 +125,7 @@ async function startJobservice({
       queue: { kind: 'postgres', connection: database.connection },
       signingKeys: { algorithm: config.tokenAlgorithm },
     },
-    { database, box, log, metrics },
+    { database, store, box, log, metrics },
   );
   await jobservice.start();
   teardown.add('jobservice', 1_500, () => jobservice.stop());
