@@ -130,7 +130,10 @@ BEGIN
   END IF;
   INSERT INTO project_usage (project_id) VALUES (p_project) ON CONFLICT DO NOTHING;
   PERFORM 1 FROM project_usage WHERE project_id = p_project AND shard = 0 FOR UPDATE;
-  WITH folded AS (DELETE FROM usage_delta WHERE project_id = p_project RETURNING bytes)
+  -- what is left from before there was a limit; rows that the folding job holds it is adding itself
+  WITH folded AS (
+    DELETE FROM usage_delta WHERE id IN (
+      SELECT id FROM usage_delta WHERE project_id = p_project FOR UPDATE SKIP LOCKED) RETURNING bytes)
   UPDATE project_usage SET used = used + p_bytes + (SELECT coalesce(sum(bytes), 0) FROM folded)
   WHERE project_id = p_project AND shard = 0 RETURNING used INTO total;
   IF total > most THEN
