@@ -1,4 +1,5 @@
 import type { SigningKeyPolicy } from '@entrepot/access/signing-keys';
+import type { ContentStore } from '@entrepot/content-store/content-store';
 import type { Database } from '@entrepot/database/database';
 import type { SecretBox } from '@entrepot/identity/secret-box';
 import type { QueueConnection } from '@entrepot/jobs/wake-queue';
@@ -16,6 +17,7 @@ export interface JobserviceConfig {
 /** What jobservice is given: shared with the other apps of the process, and ended by whoever made it. */
 export interface JobserviceResources {
   readonly database: Database;
+  readonly store: ContentStore;
   readonly box: SecretBox;
   readonly log: Logger;
   readonly metrics: Metrics;

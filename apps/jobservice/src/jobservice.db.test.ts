@@ -2,16 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { recordFact } from '@entrepot/access/record-fact';
 import type { Database } from '@entrepot/database/database';
+import { ContentStore } from '@entrepot/content-store/content-store';
 import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
 import { SecretBox } from '@entrepot/identity/secret-box';
 import { migrateQueues } from '@entrepot/jobs/wake-queue';
 import { Wakeup } from '@entrepot/jobs/wakeup';
 import { createLogger } from '@entrepot/telemetry/logger';
 import { createMetrics } from '@entrepot/telemetry/metrics';
+import { MemoryDriver } from '@entrepot/storage/memory/memory-driver';
 import { createJobservice, type Jobservice } from './jobservice.ts';
 
 const log = createLogger({ level: 'silent' });
 const box = new SecretBox('a key for tests, of forty characters....');
+
+const store = new ContentStore(new MemoryDriver());
 
 let test: TestDatabase;
 let database: Database;
@@ -30,7 +34,10 @@ afterAll(() => test.close());
 
 async function start(metrics = createMetrics({ processMetrics: false })): Promise<void> {
   const queue = { kind: 'postgres', connection: test.connection } as const;
-  running = createJobservice({ queue, signingKeys: { algorithm: 'EdDSA' } }, { database, box, log, metrics });
+  running = createJobservice(
+    { queue, signingKeys: { algorithm: 'EdDSA' } },
+    { database, store, box, log, metrics },
+  );
   await running.start();
 }
 

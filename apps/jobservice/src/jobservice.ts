@@ -24,14 +24,14 @@ const sweepSeconds = 15;
 
 /** Puts workers, relay and schedules together. Any number of processes may run it on one database. */
 export function createJobservice(config: JobserviceConfig, resources: JobserviceResources): Jobservice {
-  const { database, box, log, metrics } = resources;
+  const { database, store, box, log, metrics } = resources;
   const wakes = new WakeQueue(config.queue, log);
   const relay = new OutboxRelay({ database, wakes, subscriptions, log });
   const scheduler = new Scheduler(database, new JobQueue(database, wakes, log));
   const workers = new Workers({
     database,
     wakes,
-    handlers: createHandlers({ database, box, signingKeys: config.signingKeys }),
+    handlers: createHandlers({ database, store, box, signingKeys: config.signingKeys }),
     definitions: jobDefinitions,
     log,
     ...(config.concurrency === undefined ? {} : { concurrency: config.concurrency }),

@@ -1,6 +1,6 @@
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
-import { foldUsage } from '@entrepot/jobs/definitions/content';
+import { expireUploads, foldUsage } from '@entrepot/jobs/definitions/content';
 import {
   createPartitions,
   pruneLogins,
@@ -25,6 +25,7 @@ export const schedules: readonly Schedule[] = [
   { job: rotateSigningKey, seconds: 10 * minute },
   { job: pruneLogins, seconds: 15 * minute },
   { job: pruneTasks, seconds: hour },
+  { job: expireUploads, seconds: hour },
   { job: createPartitions, seconds: 12 * hour },
 ];
 

@@ -4,7 +4,7 @@ import type { Digest, DigestAlgorithm } from '@entrepot/oci/digest';
 import type { ByteRange, ChunkConsumer, ObjectLocation, StorageDriver } from '@entrepot/storage/driver';
 import { BlobWriter, type FlushedUpload } from './blob-writer.ts';
 import { GatherBudget } from './gather-budget.ts';
-import { blobDigest, blobKey, blobPrefix, uploadKey } from './layout.ts';
+import { blobDigest, blobKey, blobPrefix, uploadKey, uploadOfKey, uploadPrefix } from './layout.ts';
 
 const gatherLimit = 48 * 1024 * 1024;
 
@@ -27,6 +27,13 @@ export interface UploadPoint extends FlushedUpload {
 export interface StoredBlob {
   readonly digest: Digest;
   readonly size: number;
+  readonly modifiedAt: Date;
+}
+
+/** One line of a listing of uploads: what the writer of one generation left. */
+export interface StoredUpload {
+  readonly uuid: string;
+  readonly generation: number;
   readonly modifiedAt: Date;
 }
 
@@ -81,6 +88,14 @@ export class ContentStore {
     for await (const { key, size, modifiedAt } of this.driver.list(blobPrefix)) {
       const digest = blobDigest(key);
       if (digest !== undefined) yield { digest, size, modifiedAt };
+    }
+  }
+
+  /** The bytes of every upload, in no promised order. */
+  async *listUploads(): AsyncGenerator<StoredUpload> {
+    for await (const { key, modifiedAt } of this.driver.list(uploadPrefix)) {
+      const upload = uploadOfKey(key);
+      if (upload !== undefined) yield { ...upload, modifiedAt };
     }
   }
 

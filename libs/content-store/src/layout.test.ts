@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestOfHash } from '@entrepot/oci/digest';
 import { isStorageKey } from '@entrepot/storage/storage-key';
-import { blobDigest, blobKey, uploadKey } from './layout.ts';
+import { blobDigest, blobKey, uploadKey, uploadOfKey } from './layout.ts';
 
 const hex = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824';
 
@@ -15,6 +15,14 @@ describe('layout', () => {
     const uuid = '6a3a0a3e-4a3f-4a71-8f5e-0f5a4b1c2d3e';
     expect(uploadKey(uuid, 1)).not.toBe(uploadKey(uuid, 2));
     expect(isStorageKey(uploadKey(uuid, 1))).toBe(true);
+  });
+
+  it('knows whose upload bytes are, and that other keys are none', () => {
+    const uuid = '6a3a0a3e-4a3f-4a71-8f5e-0f5a4b1c2d3e';
+    expect(uploadOfKey(uploadKey(uuid, 12))).toEqual({ uuid, generation: 12 });
+    for (const name of [uuid, `${uuid}.x`, `${uuid}.1.tmp`, 'a.1']) {
+      expect(uploadOfKey(`docker/registry/uploads/${name}`)).toBeUndefined();
+    }
   });
 
   it('finds the digest of every blob key', () => {

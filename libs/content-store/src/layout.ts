@@ -32,7 +32,17 @@ export function blobDigest(key: string): Digest | undefined {
   return digest !== undefined && blobKey(digest) === key ? digest : undefined;
 }
 
+/** Prefix of the keys of uploads. */
+export const uploadPrefix = 'docker/registry/uploads/';
+
 /** Key of the bytes that the writer of `generation` adds to the upload `uuid`. */
 export function uploadKey(uuid: string, generation: number): string {
-  return `docker/registry/uploads/${uuid}.${generation}`;
+  return `${uploadPrefix}${uuid}.${generation}`;
+}
+
+/** Whose upload the bytes at `key` are; `undefined` when it is not a key of {@link uploadKey}. */
+export function uploadOfKey(key: string): { uuid: string; generation: number } | undefined {
+  const match = /^([0-9a-f-]{36})\.(\d{1,9})$/.exec(key.slice(uploadPrefix.length));
+  const [, uuid, generation] = match ?? [];
+  return uuid === undefined ? undefined : { uuid, generation: Number(generation) };
 }

@@ -1,14 +1,16 @@
 import type { JobHandler } from '@entrepot/jobs/handler';
+import { expireUploadsHandler, type UploadResources } from './expire-uploads.ts';
 import { foldUsageHandler } from './fold-usage.ts';
 import { housekeepingHandlers, type HousekeepingResources } from './housekeeping.ts';
 import { purgeProjectHandler } from './purge-project.ts';
 import { purgeRepositoryHandler } from './purge-repository.ts';
 
 /** Every handler. Jobservice refuses to start when a job has none here, or two. */
-export function createHandlers(resources: HousekeepingResources): JobHandler[] {
+export function createHandlers(resources: HousekeepingResources & UploadResources): JobHandler[] {
   return [
     purgeRepositoryHandler(resources),
     purgeProjectHandler(resources),
+    expireUploadsHandler(resources),
     foldUsageHandler(resources),
     ...housekeepingHandlers(resources),
   ];

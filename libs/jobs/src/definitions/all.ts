@@ -1,11 +1,12 @@
 import type { AnyJob } from '../job.ts';
-import { foldUsage, purgeProject, purgeRepository } from './content.ts';
+import { expireUploads, foldUsage, purgeProject, purgeRepository } from './content.ts';
 import { createPartitions, pruneLogins, pruneTasks, rotateSigningKey } from './housekeeping.ts';
 
 /** Every job of the product. Jobservice refuses to start when one has no handler, or two. */
 export const jobDefinitions: readonly AnyJob[] = [
   purgeRepository,
   purgeProject,
+  expireUploads,
   foldUsage,
   rotateSigningKey,
   createPartitions,

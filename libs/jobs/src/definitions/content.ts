@@ -37,3 +37,13 @@ export const foldUsage = job({
   recorded: false,
   uniqueBy: () => '',
 });
+
+export const expireUploads = job({
+  name: 'upload.expire',
+  summary: 'Removes uploads whose id has expired, and bytes that dead processes left.',
+  queue: 'content',
+  payload: z.object({}),
+  timeoutSeconds: 3600,
+  recorded: false,
+  uniqueBy: () => '',
+});
