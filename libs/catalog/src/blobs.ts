@@ -5,6 +5,7 @@ import { AppError } from '@entrepot/errors/app-error';
 import type { Digest } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import { isLostReference, translateCatalogError } from './catalog-error.ts';
+import { digestTextSql } from './digest-text.ts';
 
 const link = statement<{ link_blob: number }>('blob.link', 'SELECT link_blob($1, $2, $3)');
 const mount = statement<{ link_blob: number }>(
@@ -16,7 +17,7 @@ const mount = statement<{ link_blob: number }>(
 );
 const users = statement<{ digest: string }>(
   'blob.users',
-  `SELECT CASE get_byte(m.digest, 0) WHEN 1 THEN 'sha256:' ELSE 'sha512:' END || encode(substr(m.digest, 2), 'hex') AS digest
+  `SELECT ${digestTextSql('m.digest')} AS digest
    FROM blob b JOIN manifest_blob e ON e.repository_id = $1 AND e.blob_id = b.id JOIN manifest m ON m.id = e.manifest_id
    WHERE b.digest = $2 LIMIT 3`,
 );

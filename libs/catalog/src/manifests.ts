@@ -6,6 +6,8 @@ import type { Digest } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import type { Tag } from '@entrepot/oci/tag';
 import { isLostReference, translateCatalogError } from './catalog-error.ts';
+import { digestTextSql } from './digest-text.ts';
+import { toJsonbText } from './jsonb-text.ts';
 
 /** Who did it and by which request: part of the audit row and of the fact. */
 export interface Origin {
@@ -50,7 +52,7 @@ const payloads = statement<{ repository_id: number; digest: Buffer; payload: Buf
 );
 const parents = statement<{ digest: string }>(
   'manifest.parents',
-  `SELECT 'sha256:' || encode(substr(i.digest, 2), 'hex') AS digest FROM manifest_child c JOIN manifest i ON i.id = c.manifest_id
+  `SELECT ${digestTextSql('i.digest')} AS digest FROM manifest_child c JOIN manifest i ON i.id = c.manifest_id
    WHERE c.child_id = $1 LIMIT 3`,
 );
 const dead = statement<{ id: number }>(
@@ -76,7 +78,7 @@ const bury = statement<{ id: number }>(
      UPDATE manifest SET live = false, deleted_at = now() WHERE id = $1 RETURNING id, repository_id, digest, octet_length(payload) AS size, media_type
    ), audited AS (
      INSERT INTO audit_log (actor, actor_kind, address, user_agent, request_id, operation, resource_type, resource, project_id)
-     SELECT $2, $3, $4, $5, $6, 'delete', 'artifact', r.name || '@sha256:' || encode(substr(b.digest, 2), 'hex'), r.project_id
+     SELECT $2, $3, $4, $5, $6, 'delete', 'artifact', r.name || '@' || ${digestTextSql('b.digest')}, r.project_id
      FROM buried b JOIN repository r ON r.id = b.repository_id
    ) INSERT INTO outbox (fact, key, payload)
      SELECT 'manifest.deleted', r.id::text, jsonb_build_object('repositoryId', r.id, 'projectId', r.project_id,
@@ -215,8 +217,8 @@ function recordValues(manifest: ManifestRecord, origin: Origin): unknown[] {
     bytes(manifest.subject),
     manifest.payload,
     manifest.totalSize,
-    JSON.stringify(manifest.annotations),
-    manifest.facts === undefined ? null : JSON.stringify(manifest.facts),
+    toJsonbText(manifest.annotations),
+    manifest.facts === undefined ? null : toJsonbText(manifest.facts),
     manifest.blobs.map(digestToBytes),
     manifest.children.map(digestToBytes),
     manifest.tags,
