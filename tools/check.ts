@@ -1,12 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { runSteps, type Step, type StepResult } from './checks/run-steps.ts';
-
-const results = '.tools/test-results';
+import { results, vitestArguments } from './testing/vitest-run.ts';
 
 /** The longest first, so that two at a time end together. */
 const steps: readonly Step[] = [
   { name: 'types', command: ['tsc', '-b', 'tsconfig.build.json'] },
-  { name: 'unit tests', command: ['vitest', 'run', '--project', 'unit'] },
+  { name: 'unit tests', command: ['vitest', ...vitestArguments('unit')] },
   {
     name: 'lint',
     command: ['oxlint', '--type-aware', '--deny-warnings', '--report-unused-disable-directives'],

@@ -1,15 +1,14 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { programEnvironment } from './checks/run-steps.ts';
-import { addCounts, countReport, listSkipped, type Counts, type VitestReport } from './testing/counts.ts';
+import { addCounts, countReport, listSkipped, type Counts } from './testing/counts.ts';
 import { listLeftovers, runVariable } from './testing/leftovers.ts';
 import { listMissingPrograms } from './testing/programs.ts';
+import { findReport, results, vitestArguments } from './testing/vitest-run.ts';
 
-const results = '.tools/test-results';
-const suites = ['unit', 'db', 'e2e'];
 const isCi = process.env['CI'] === 'true';
 const run = randomUUID();
 const environment = testEnvironment();
@@ -18,9 +17,11 @@ const environment = testEnvironment();
 async function main(withCheck: boolean): Promise<void> {
   rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
-  if (withCheck) await runProgram(process.execPath, ['tools/check.ts']);
-  const counts: Counts[] = [];
-  for (const suite of suites) counts.push(await runSuite(suite));
+  const counts = [
+    await (withCheck ? runCheck() : runSuite('unit')),
+    await runSuite('db'),
+    await runSuite('e2e'),
+  ];
   const total = addCounts([...counts, ...readCounts(), reportMissing(), await reportLeftovers()]);
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
   process.exitCode = total.failed === 0 ? 0 : 1;
@@ -28,10 +29,19 @@ async function main(withCheck: boolean): Promise<void> {
 
 async function runSuite(suite: string): Promise<Counts> {
   console.log(`\n== ${suite}`);
-  const file = `${results}/${suite}.json`;
-  const output = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-  const exitCode = await runProgram('vitest', ['run', '--project', suite, ...output]);
-  const report = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as VitestReport) : undefined;
+  const exitCode = await runProgram('vitest', vitestArguments(suite));
+  return countSuite(suite, exitCode);
+}
+
+/** The check runs the unit tests among its steps, each of which counts. */
+async function runCheck(): Promise<Counts> {
+  console.log('\n== check');
+  await runProgram(process.execPath, ['tools/check.ts']);
+  return countSuite('unit', 0);
+}
+
+function countSuite(suite: string, exitCode: number): Counts {
+  const report = findReport(suite);
   const skipped = report === undefined ? [] : listSkipped(report, process.cwd());
   for (const name of skipped) console.log(`left out: ${name}`);
   return countReport(report, exitCode);
