@@ -114,6 +114,18 @@ describe('a start', () => {
     expect(await ask(server.connection, "SELECT current_setting('commit_delay') AS answer")).toBe('5000');
   });
 
+  it('is given up when it is told to, and not any more once it is done', async () => {
+    const aborted = startEmbeddedPostgres({ dataDir, signal: AbortSignal.abort() });
+    await expect(aborted).rejects.toThrow(/abort/);
+    const controller = new AbortController();
+    const server = await startEmbeddedPostgres({ dataDir, signal: controller.signal });
+    onTestFinished(() => server.stop());
+    const { pid } = server;
+    controller.abort();
+    await sleep(100);
+    expect(server.pid).toBe(pid);
+  });
+
   it('keeps the socket and the database from other users', async () => {
     const { connection } = await start();
     expect((await stat(connection.host)).mode & 0o777).toBe(0o700);

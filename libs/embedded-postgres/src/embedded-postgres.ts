@@ -72,11 +72,19 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     logFile: join(dataDir, 'postgres.log'),
     log,
   };
-  const stopWhenAborted = (child: ChildProcess): void => {
-    options.signal?.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
-  };
-  options.signal?.throwIfAborted();
-  return new EmbeddedPostgres(launch, socketDir, await launchServer(launch, stopWhenAborted));
+  return new EmbeddedPostgres(launch, socketDir, await launchUnlessAborted(launch, options.signal));
+}
+
+async function launchUnlessAborted(launch: ServerLaunch, signal?: AbortSignal): Promise<ChildProcess> {
+  signal?.throwIfAborted();
+  let starting: ChildProcess | undefined;
+  const giveUp = (): void => void starting?.kill('SIGINT');
+  signal?.addEventListener('abort', giveUp);
+  try {
+    return await launchServer(launch, (child) => (starting = child));
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
+  }
 }
 
 /** How to reach the server that another process runs on `dataDir`; `undefined` when none takes connections. */
