@@ -41,7 +41,6 @@ export function someBytes(size = 100): Buffer {
 export function errorOf(answer: Answer): { code: string; message: string; detail?: unknown } {
   const parsed: unknown = JSON.parse(answer.body.toString());
   // a test: what is not of this form fails the expectations on its members
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const { errors } = parsed as { errors: { code: string; message: string; detail?: unknown }[] };
   const [error] = errors;
   if (errors.length !== 1 || typeof error?.code !== 'string' || typeof error.message !== 'string')
@@ -62,7 +61,6 @@ export interface ListAnswer {
 
 /** The JSON of a list; what a test expects in it is seen by the expectation. */
 export function listOf(answer: Answer): ListAnswer {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return JSON.parse(answer.body.toString()) as ListAnswer;
 }
 
