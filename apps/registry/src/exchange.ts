@@ -44,8 +44,9 @@ export class Exchange {
     return this.#id;
   }
 
+  /** The query. PostgreSQL takes no NUL in a text: it is read as U+FFFD, as are bytes that are no UTF-8. */
   get query(): URLSearchParams {
-    this.#query ??= new URLSearchParams(this.#queryText);
+    this.#query ??= new URLSearchParams(this.#queryText.replaceAll('%00', '%EF%BF%BD'));
     return this.#query;
   }
 
