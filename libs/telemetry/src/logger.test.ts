@@ -69,6 +69,22 @@ describe('createLogger', () => {
     expect(line).toMatchObject({ err: { type: 'Error', stack: expect.stringContaining('logger.test.ts') } });
   });
 
+  test.each(['error', 'err'])(
+    'writes an error in the field %s with its message, stack and cause',
+    (field) => {
+      const destination = capture();
+      const cause = new Error('disk gone');
+      createLogger({ level: 'info', destination }).warn(
+        { [field]: new Error('not stored', { cause }) },
+        'failed',
+      );
+      expect(JSON.stringify(destination.lines[0]?.[field])).toMatch(/not stored.*disk gone/);
+      expect(destination.lines[0]?.[field]).toMatchObject({
+        stack: expect.stringContaining('logger.test.ts'),
+      });
+    },
+  );
+
   test('hides credentials in messages, and leaves the line JSON', () => {
     const destination = capture();
     const log = createLogger({ level: 'info', destination });

@@ -10,7 +10,7 @@ export type LogLevel = (typeof logLevels)[number];
 
 /**
  * Writes events: a fixed string and fields, `log.info({ digest, ms }, 'blob committed')`. An error goes in
- * `err`. There are no child loggers: what all lines of a request share is its context.
+ * `error`. There are no child loggers: what all lines of a request share is its context.
  */
 export interface Logger {
   trace: LogFn;
@@ -50,7 +50,7 @@ export function createLogger(options: LoggerOptions): Logger {
       mixin: () => findRequestContext() ?? noContext,
       // pino's own would write the fields into the context
       mixinMergeStrategy: (fields, context) => (context === noContext ? fields : { ...context, ...fields }),
-      serializers: { err: serializeError },
+      serializers: { err: serializeError, error: serializeError },
       hooks: { streamWrite: redactText },
     },
     options.destination ?? // not waited for: what comes while a write is under way goes into the next one; flushed at exit

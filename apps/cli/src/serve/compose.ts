@@ -54,13 +54,23 @@ interface Access {
   readonly tokens: TokenService;
 }
 
-async function startAccess({ config, database, box, log, teardown }: ComposeOptions): Promise<Access> {
+async function startAccess({
+  config,
+  database,
+  box,
+  log,
+  metrics,
+  teardown,
+}: ComposeOptions): Promise<Access> {
   await rotateSigningKeys(database, box, { algorithm: config.tokenAlgorithm });
   const keys = new KeyRing({ load: () => loadVerificationKeys(database), clock, log });
   await keys.start();
   teardown.add('signing keys', 1_000, async () => keys.stop());
   const verifier = new TokenVerifier({ keys, issuer: tokenIssuer, audience: tokenAudience, clock });
-  const authenticator = new Authenticator({ database });
+  const authenticator = new Authenticator({
+    database,
+    onRefusal: (source) => metrics.loginFailures.with({ source }).add(),
+  });
   const origins = new RequestOrigins(new TrustedProxies(config.trustedProxies), log);
   const tokens = new TokenService({
     database,
@@ -96,6 +106,11 @@ async function startRegistry(options: ComposeOptions, access: Access): Promise<R
 async function startCore(options: ComposeOptions, access: Access): Promise<Core> {
   const { config, database, store, log, metrics, teardown } = options;
   const { authenticator, tokens, origins } = access;
+  const denials = new DenialRecord({
+    database,
+    log,
+    onDropped: (count) => metrics.auditDropped.with({}).add(count),
+  });
   const core = await createCore(
     {
       version,
@@ -104,7 +119,7 @@ async function startCore(options: ComposeOptions, access: Access): Promise<Core>
       storageDriver: config.storageDriver,
       health: { registry: options.readiness, storage: () => store.driver.probe() },
     },
-    { database, authenticator, tokens, origins, denials: new DenialRecord({ database, log }), log, metrics },
+    { database, authenticator, tokens, origins, denials, log, metrics },
   );
   await core.start();
   teardown.add('core', 1_000, () => core.stop());
