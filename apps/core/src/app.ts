@@ -8,7 +8,7 @@ import type { CoreConfig } from './core-config.ts';
 import type { CoreResources } from './core-resources.ts';
 import { AccessGuard } from './http/access-guard.ts';
 import { AnswerInterceptor } from './http/answer-interceptor.ts';
-import { ErrorFilter } from './http/error-filter.ts';
+import { createSendError, ErrorFilter } from './http/error-filter.ts';
 import { observeRequests, requestIdOf } from './http/request-log.ts';
 import { createModule } from './wiring.ts';
 
@@ -30,10 +30,13 @@ export async function createApp(
   config: CoreConfig,
   resources: CoreResources,
 ): Promise<NestFastifyApplication> {
+  const sendError = createSendError(resources.log);
   const adapter = new FastifyAdapter({
     logger: false,
     bodyLimit,
     genReqId: (req: IncomingMessage) => requestIdOf(req),
+    // malformed URLs never reach Nest
+    frameworkErrors: sendError,
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 1024 },
   });
   const fastify: FastifyInstance = adapter.getInstance();
@@ -49,7 +52,7 @@ export async function createApp(
   });
   app.useGlobalGuards(new AccessGuard(config, resources, authenticate));
   app.useGlobalInterceptors(new AnswerInterceptor());
-  app.useGlobalFilters(new ErrorFilter(resources.log));
+  app.useGlobalFilters(new ErrorFilter(sendError));
   await app.init();
   await fastify.ready();
   return app;

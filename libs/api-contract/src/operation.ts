@@ -42,7 +42,7 @@ export function operation<const Spec extends Operation>(spec: Spec): Spec {
   return spec;
 }
 
-type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : Record<never, never>;
+type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 
 /** What a handler of an operation is given: everything that the request carries, checked. */
 export interface InputOf<Op extends Operation> {
@@ -56,6 +56,11 @@ export interface InputOf<Op extends Operation> {
 
 /** What a handler of an operation returns. */
 export type ResultOf<Op extends Operation> = ResultOfAnswer<Op['answer']>;
+
+/** Whether a value is an operation, and not another export of a resource's file. */
+export function isOperation(value: unknown): value is Operation {
+  return typeof value === 'object' && value !== null && 'access' in value && 'answer' in value;
+}
 
 /** The whole path of an operation, with its `{parameters}`. */
 export function fullPath(op: Operation): string {

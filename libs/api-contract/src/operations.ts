@@ -1,6 +1,6 @@
 import * as artifacts from './artifacts.ts';
 import * as members from './members.ts';
-import type { Operation } from './operation.ts';
+import { isOperation, type Operation } from './operation.ts';
 import * as permissions from './permissions.ts';
 import * as projectMetadata from './project-metadata.ts';
 import * as projects from './projects.ts';
@@ -22,10 +22,6 @@ const resources: readonly object[] = [
   permissions,
   system,
 ];
-
-function isOperation(value: unknown): value is Operation {
-  return typeof value === 'object' && value !== null && 'access' in value && 'answer' in value;
-}
 
 /** Every operation of the REST API, in the order of the resources above. A new resource is one more line there. */
 export const operations: readonly Operation[] = resources.flatMap((each) =>

@@ -22,7 +22,7 @@ export function registerStrategies(fastify: FastifyInstance, resources: CoreReso
       { session: false },
       async (_request, _reply, error, user) => {
         if (error !== null && error !== undefined) throw error;
-        principal = user === false ? undefined : (user as Principal | undefined);
+        principal = isPrincipal(user) ? user : undefined;
       },
     );
     await attempt.call(fastify, request, reply);
@@ -30,4 +30,9 @@ export function registerStrategies(fastify: FastifyInstance, resources: CoreReso
       throw new AppError('UNAUTHORIZED', 'the credentials are of no kind that is known here');
     return principal;
   };
+}
+
+// passport does not know of what kind the strategies' users are: they are all principals, or false
+function isPrincipal(user: unknown): user is Principal {
+  return typeof user === 'object' && user !== null && 'kind' in user;
 }

@@ -4,6 +4,7 @@ import type { Principal } from '@entrepot/access/principal';
 import { rightsInSystem, type ProjectRights } from '@entrepot/access/rights';
 import type { Operation } from '@entrepot/api-contract/operation';
 import { AppError } from '@entrepot/errors/app-error';
+import type { Permission } from '@entrepot/policy/permission';
 import { can } from '@entrepot/policy/rights';
 import type { Authenticate } from '../auth/strategies.ts';
 import type { CoreConfig } from '../core-config.ts';
@@ -66,19 +67,25 @@ export class AccessGuard implements CanActivate {
         if (principal.kind === 'anonymous') throw refuse(principal, op.summary);
         return undefined;
       case 'system':
-        if (!can(await rightsInSystem(this.#resources.database, principal), access.permission)) {
-          throw refuse(principal, `${access.permission} in the system`);
-        }
-        return undefined;
-      case 'project': {
-        const found = await projectOfPath(this.#resources.database, request, principal);
-        if (found !== undefined && can(found.rights, access.permission)) return found;
-        if (found === undefined && isAdministrator(principal)) {
-          throw new AppError('PROJECT_NOT_FOUND', 'there is no project of that name or id');
-        }
-        throw refuse(principal, `${access.permission} in this project`);
-      }
+        if (can(await rightsInSystem(this.#resources.database, principal), access.permission))
+          return undefined;
+        throw refuse(principal, `${access.permission} in the system`);
+      case 'project':
+        return await this.#authorizeInProject(access.permission, request, principal);
     }
+  }
+
+  async #authorizeInProject(
+    permission: Permission,
+    request: FastifyRequest,
+    principal: Principal,
+  ): Promise<ProjectRights> {
+    const found = await projectOfPath(this.#resources.database, request, principal);
+    if (found !== undefined && can(found.rights, permission)) return found;
+    if (found === undefined && isAdministrator(principal)) {
+      throw new AppError('PROJECT_NOT_FOUND', 'there is no project of that name or id');
+    }
+    throw refuse(principal, `${permission} in this project`);
   }
 }
 

@@ -3,10 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { map, type Observable } from 'rxjs';
 import { z } from 'zod';
 import type { Created, Page } from '@entrepot/api-contract/answer';
-import { parseListQuery } from '@entrepot/api-contract/list-query';
 import type { Operation } from '@entrepot/api-contract/operation';
 import { formatPageLinks } from '@entrepot/api-contract/page-links';
 import { operationOf } from './endpoint.ts';
+import { listOf } from './read-input.ts';
 
 /**
  * Turns what a handler returns into the answer that its operation promises: only members of the schema leave, a
@@ -51,19 +51,12 @@ function sendPage(
   reply: FastifyReply,
 ): unknown {
   reply.header('x-total-count', page.total);
-  const query = listPosition.parse(request.query);
-  const { page: number, pageSize } = parseListQuery(query);
-  const links = formatPageLinks(request.originalUrl, { page: number, pageSize, total: page.total });
+  const list = listOf(request);
+  if (list === undefined) throw new Error('a page was answered to a request that asked for none');
+  const links = formatPageLinks(request.originalUrl, { ...list, total: page.total });
   if (links !== undefined) reply.header('link', links);
   return z.array(schema).parse(page.items);
 }
-
-// the input was checked before the handler ran
-const lastNumber = z.preprocess(
-  (value) => (Array.isArray(value) ? value.at(-1) : value),
-  z.coerce.number().optional(),
-);
-const listPosition = z.object({ page: lastNumber, page_size: lastNumber });
 
 // Endpoint holds handlers to the type of their operation: here it is only recovered.
 function asPage(result: unknown): Page<unknown> {

@@ -9,6 +9,7 @@ import {
 import type { FastifyRequest } from 'fastify';
 import {
   fullPath,
+  isOperation,
   statusOf,
   type InputOf,
   type Operation,
@@ -59,6 +60,6 @@ export function isOutsideContract(handler: object): boolean {
 
 /** The operation that a handler belongs to; undefined for a route outside the contract. */
 export function operationOf(handler: object): Operation | undefined {
-  const op: Operation | undefined = Reflect.getMetadata(operationKey, handler);
-  return op;
+  const op: unknown = Reflect.getMetadata(operationKey, handler);
+  return isOperation(op) ? op : undefined;
 }

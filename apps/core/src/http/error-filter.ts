@@ -6,26 +6,19 @@ import type { Logger } from '@entrepot/telemetry/logger';
 import { wireErrors } from './error-table.ts';
 import { allowedMethods } from './known-paths.ts';
 
+/** Writes what went wrong in a request as its answer. */
+export type SendError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
+
 /**
  * The one place where an error becomes an answer, in Harbor's form with our `detail` and `requestId` added. What is
  * no AppError is a defect: it is logged here, once, and the caller is told nothing but the request's id.
  */
-@Catch()
-export class ErrorFilter implements ExceptionFilter {
-  readonly #log: Logger;
-
-  constructor(log: Logger) {
-    this.#log = log;
-  }
-
-  catch(error: unknown, host: ArgumentsHost): void {
-    const http = host.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
-    const reply = http.getResponse<FastifyReply>();
+export function createSendError(log: Logger): SendError {
+  return (error, request, reply) => {
     const refusal = toAppError(error, request);
     const { status, code } = wireErrors[refusal.code];
-    if (status >= 500 && refusal.code !== 'UNAVAILABLE') {
-      this.#log.error(
+    if (status === 500) {
+      log.error(
         { err: error, requestId: request.id, method: request.method, path: request.url },
         'request failed',
       );
@@ -36,8 +29,24 @@ export class ErrorFilter implements ExceptionFilter {
     const detail = status === 500 || refusal.detail === undefined ? {} : { detail: refusal.detail };
     void reply
       .code(status)
+      .header('x-request-id', request.id)
       .header('content-type', 'application/json; charset=utf-8')
       .send({ errors: [{ code, message, ...detail }], requestId: request.id });
+  };
+}
+
+/** Hands every error of Nest's part of the pipeline to {@link createSendError}. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  readonly #send: SendError;
+
+  constructor(send: SendError) {
+    this.#send = send;
+  }
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.#send(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 }
 

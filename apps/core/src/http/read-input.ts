@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { parseListQuery } from '@entrepot/api-contract/list-query';
+import { parseListQuery, type ListQuery } from '@entrepot/api-contract/list-query';
 import type { InputOf, Operation } from '@entrepot/api-contract/operation';
 import { AppError } from '@entrepot/errors/app-error';
 
@@ -10,22 +10,38 @@ import { AppError } from '@entrepot/errors/app-error';
  */
 export function readInput<Op extends Operation>(op: Op, request: FastifyRequest): InputOf<Op> {
   const query = parse(op.query, 'query', lastOfEach(request.query));
+  const list = op.answer.kind === 'page' ? parseListQuery(listParameters.parse(query)) : undefined;
+  if (list !== undefined) lists.set(request, list);
   const input = {
     params: parse(op.params, 'path', request.params),
     query,
     headers: parse(op.headers, 'header', lastOfEach(request.headers)),
-    body: op.body === undefined ? {} : parse(op.body, 'body', readJson(request.body)),
-    list: op.answer.kind === 'page' ? parseListQuery(Object(query)) : undefined,
+    body: op.body === undefined ? undefined : parse(op.body, 'body', readJson(request.body)),
+    list,
   };
   // every part was made by the schema that its type is inferred from
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return input as InputOf<Op>;
 }
 
+// the part of every list's parameters that its schema has already read
+const listParameters = z.object({
+  q: z.string().optional(),
+  sort: z.string().optional(),
+  page: z.number().optional(),
+  page_size: z.number().optional(),
+});
+const lists = new WeakMap<FastifyRequest, ListQuery>();
+
+/** Which part of a list a request asked for, once its input was read. */
+export function listOf(request: FastifyRequest): ListQuery | undefined {
+  return lists.get(request);
+}
+
 type Place = 'path' | 'query' | 'header' | 'body';
 
 function parse(schema: z.ZodType | undefined, place: Place, value: unknown): unknown {
-  if (schema === undefined) return {};
+  if (schema === undefined) return undefined;
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw refusal(place, result.error.issues);
@@ -52,9 +68,12 @@ function readJson(body: unknown): unknown {
 
 // of a parameter that comes several times Harbor takes the last
 function lastOfEach(values: unknown): Record<string, unknown> {
-  const entries = Object.entries(Object(values)).map(([name, value]) => [
-    name,
-    Array.isArray(value) ? value.at(-1) : value,
-  ]);
-  return Object.fromEntries(entries);
+  const entries: [string, unknown][] = Object.entries(
+    typeof values === 'object' && values !== null ? values : {},
+  );
+  return Object.fromEntries(entries.map(([name, value]) => [name, lastOf(value)]));
+}
+
+function lastOf(value: unknown): unknown {
+  return Array.isArray(value) ? value[value.length - 1] : value;
 }

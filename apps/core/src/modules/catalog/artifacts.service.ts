@@ -11,12 +11,19 @@ import { listAccessoryRows, listArtifactRows } from '@entrepot/catalog/list-arti
 import { Manifests } from '@entrepot/catalog/manifests';
 import type { Database } from '@entrepot/database/database';
 import { digestFromBytes } from '@entrepot/database/digest-bytes';
+import { statement } from '@entrepot/database/statement';
 import { AppError } from '@entrepot/errors/app-error';
 import { projectOf, type Caller } from '../../http/caller.ts';
 import { getArtifactOfPath } from './artifact-of-path.ts';
 import { toAccessory, toArtifact } from './artifact-rows.ts';
 import { getRepositoryOfPath } from './repository-of-path.ts';
 
+// a subject is named by its digest, so these are no circle: nobody knows a digest before its bytes
+const accessoriesOf = statement<{ digest: Buffer }>(
+  'manifest.accessories',
+  `SELECT digest FROM manifest WHERE repository_id = $1 AND subject_digest = $2 AND live AND accessory_type IS NOT NULL
+   ORDER BY id`,
+);
 const newestInRepository = `m.id = (SELECT n.id FROM manifest n WHERE n.repository_id = m.repository_id AND n.live
   AND n.accessory_type IS NULL AND n.type = m.type ORDER BY n.pushed_at DESC, n.id DESC LIMIT 1)`;
 
@@ -64,7 +71,17 @@ export class ArtifactsService {
 
   async delete({ params }: InputOf<typeof deleteArtifact>, caller: Caller): Promise<void> {
     const row = await getArtifactOfPath(this.#database, caller, params);
-    await this.#manifests.delete(row.repository_id, digestFromBytes(row.digest), caller.origin);
+    await this.#database.transaction(async () => {
+      await this.#deleteWithAccessories(row.repository_id, row.digest, caller);
+    });
+  }
+
+  // what is attached to an artifact goes with it, as in Harbor: a signature of nothing is of no use
+  async #deleteWithAccessories(repositoryId: number, digest: Buffer, caller: Caller): Promise<void> {
+    for (const accessory of await this.#database.run(accessoriesOf, [repositoryId, digest])) {
+      await this.#deleteWithAccessories(repositoryId, accessory.digest, caller);
+    }
+    await this.#manifests.delete(repositoryId, digestFromBytes(digest), caller.origin);
   }
 
   async listAccessories(

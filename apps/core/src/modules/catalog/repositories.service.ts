@@ -88,7 +88,7 @@ function toRepository(row: RepositoryRow): ResultOf<typeof getRepository> {
     project_id: row.project_id,
     name: row.name,
     description: row.description,
-    artifact_count: Number(row.artifact_count),
+    artifact_count: row.artifact_count,
     pull_count: row.pull_count,
     creation_time: row.created_at.toISOString(),
     update_time: row.updated_at.toISOString(),

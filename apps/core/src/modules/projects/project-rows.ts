@@ -60,7 +60,7 @@ export function toProject(row: ProjectRow, detail: boolean): z.input<typeof Proj
     creation_time: row.created_at.toISOString(),
     update_time: row.updated_at.toISOString(),
     deleted: false,
-    repo_count: Number(row.repo_count),
+    repo_count: row.repo_count,
     ...(roles.length === 0 ? {} : { current_user_role_id: roles[0], current_user_role_ids: roles }),
     ...(detail
       ? { metadata: toMetadata(row), cve_allowlist: toAllowlist(row) }

@@ -39,7 +39,7 @@ export class ProjectSummaryService {
     const [row] = await this.#database.run(summarise, [project.id]);
     const count = (role: number): number => row?.members?.[String(role)] ?? 0;
     return {
-      repo_count: Number(row?.repositories ?? 0),
+      repo_count: row?.repositories ?? 0,
       ...(can(rights, 'member:list')
         ? {
             project_admin_count: count(1),
@@ -51,7 +51,7 @@ export class ProjectSummaryService {
         : {}),
       ...(can(rights, 'quota:read')
         ? {
-            quota: { hard: { storage: row?.storage_limit ?? -1 }, used: { storage: Number(row?.used ?? 0) } },
+            quota: { hard: { storage: row?.storage_limit ?? -1 }, used: { storage: row?.used ?? 0 } },
           }
         : {}),
     };

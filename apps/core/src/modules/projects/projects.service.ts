@@ -152,7 +152,7 @@ export class ProjectsService {
 
   async #countRepositories(projectId: number): Promise<number> {
     const [row] = await this.#database.run(countRepositories, [projectId]);
-    return Number(row?.count ?? 0);
+    return row?.count ?? 0;
   }
 
   async #record(

@@ -6,7 +6,12 @@ import { statement } from '@entrepot/database/statement';
 import { AppError } from '@entrepot/errors/app-error';
 import { permission, type Permission } from '@entrepot/policy/permission';
 import { administratorRights, noRights, type Rights } from '@entrepot/policy/rights';
-import { checkRobotGrants, permissionsBeyond, type RobotLevel } from '@entrepot/policy/robot-permissions';
+import {
+  checkRobotGrants,
+  effectiveRobotPermissions,
+  permissionsBeyond,
+  type RobotLevel,
+} from '@entrepot/policy/robot-permissions';
 import type { z } from 'zod';
 
 /** Permissions of a robot as they are stored; a project of null is every project. */
@@ -32,8 +37,7 @@ const insert = statement(
 
 /**
  * Reads the permissions that a request gives a robot. `BAD_REQUEST` for what the catalogue does not have,
- * `PROJECT_NOT_FOUND` for a project that does not exist or in which the giver holds nothing, `FORBIDDEN` for what the
- * giver does not hold himself.
+ * `FORBIDDEN` for what the giver does not hold himself, `PROJECT_NOT_FOUND` only to administrators.
  */
 export async function readGrants(
   database: Database,
@@ -50,13 +54,15 @@ export async function readGrants(
   const grants = given.map((each): Grant => {
     const permissions = [...new Set(each.access.map(({ resource, action }) => permission(resource, action)))];
     if (each.kind === 'system') return { kind: 'system', projectId: null, permissions };
-    return {
-      kind: 'project',
-      projectId: each.namespace === '*' ? null : idOf(ids, each.namespace),
-      permissions,
-    };
+    const projectId = each.namespace === '*' ? null : ids.get(each.namespace);
+    if (projectId === undefined) throw unknownProject(giver, each.namespace, permissions);
+    return { kind: 'project', projectId, permissions };
   });
-  await checkDelegation(database, giver, grants);
+  await checkDelegation(
+    database,
+    giver,
+    grants.map((each) => ({ ...each, permissions: effectiveRobotPermissions(level, each.permissions) })),
+  );
   return grants;
 }
 
@@ -72,10 +78,18 @@ export async function writeGrants(
   }
 }
 
-function idOf(ids: ReadonlyMap<string, number>, name: string): number {
-  const id = ids.get(name);
-  if (id === undefined) throw new AppError('PROJECT_NOT_FOUND', `permissions: there is no project ${name}`);
-  return id;
+// a project that does not exist is refused as one in which the giver holds nothing
+function unknownProject(giver: Principal, name: string, permissions: readonly Permission[]): AppError {
+  return giver.kind === 'user' && giver.administrator
+    ? new AppError('PROJECT_NOT_FOUND', `permissions: there is no project ${name}`)
+    : notHeld(permissions);
+}
+
+function notHeld(permissions: readonly Permission[]): AppError {
+  return new AppError(
+    'FORBIDDEN',
+    `permissions: you do not hold ${permissions.join(', ')} there, so you cannot give it`,
+  );
 }
 
 async function checkDelegation(
@@ -91,11 +105,7 @@ async function checkDelegation(
     const rights =
       kind === 'system' ? inSystem : projectId === null ? inAll : inProjects.get(projectId)?.rights;
     const beyond = permissionsBeyond(rights ?? noRights, permissions);
-    if (beyond.length === 0) continue;
-    throw new AppError(
-      'FORBIDDEN',
-      `permissions: you do not hold ${beyond.join(', ')} there, so you cannot give it`,
-    );
+    if (beyond.length > 0) throw notHeld(beyond);
   }
 }
 

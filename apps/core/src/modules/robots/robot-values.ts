@@ -1,14 +1,29 @@
+import type { RobotCreate, RobotPermission } from '@entrepot/api-contract/robots';
 import { AppError } from '@entrepot/errors/app-error';
+import { checkPassword } from '@entrepot/identity/password-policy';
 import type { RobotLevel } from '@entrepot/policy/robot-permissions';
+import type { z } from 'zod';
 import { fullName, type RobotRow } from './robot-rows.ts';
+
+/** A robot that is to be, its permissions not yet looked at. */
+export interface NewRobot {
+  readonly name: string;
+  readonly description: string;
+  readonly level: RobotLevel;
+  /** Days; -1 for ever. */
+  readonly duration: number;
+  readonly disabled: boolean;
+  /** The chosen secret; undefined to have one made. */
+  readonly secret: string | undefined;
+  readonly permissions: z.output<typeof RobotPermission>[];
+}
 
 const namePattern = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
 const longestDuration = 2_147_483_646;
 // PostgreSQL's times end long before: a robot that lives longer does not expire in practice
 const longestKept = 36_500;
 
-/** Reads the name of a new robot, without prefix and project. `BAD_REQUEST` when it breaks the grammar. */
-export function readRobotName(name: string): string {
+function readRobotName(name: string): string {
   if (name.length <= 255 && namePattern.test(name)) return name;
   throw new AppError(
     'BAD_REQUEST',
@@ -16,10 +31,29 @@ export function readRobotName(name: string): string {
   );
 }
 
-/** Reads whose robot it is to be. */
-export function readLevel(level: string | null | undefined): RobotLevel {
+function readLevel(level: string | null | undefined): RobotLevel {
   if (level === 'system' || level === 'project') return level;
   throw new AppError('BAD_REQUEST', `level: must be system or project, not ${JSON.stringify(level ?? '')}`);
+}
+
+/** Reads a robot to create. `BAD_REQUEST` names what is wrong with it. */
+export function readNewRobot(body: z.output<typeof RobotCreate>): NewRobot {
+  return {
+    name: readRobotName(body.name),
+    description: body.description ?? '',
+    level: readLevel(body.level),
+    duration: readDuration(body.duration),
+    disabled: body.disable === true,
+    secret: readSecret(body.secret),
+    permissions: body.permissions ?? [],
+  };
+}
+
+/** Reads a chosen secret; undefined for none. `BAD_REQUEST` when it is too weak. */
+export function readSecret(secret: string | null | undefined): string | undefined {
+  if (!secret) return undefined;
+  checkPassword(secret);
+  return secret;
 }
 
 /** Reads the days that a robot lives; -1 for ever. */

@@ -14,13 +14,12 @@ import type { Database } from '@entrepot/database/database';
 import { sqlState } from '@entrepot/database/database-error';
 import { statement } from '@entrepot/database/statement';
 import { AppError } from '@entrepot/errors/app-error';
-import { checkPassword } from '@entrepot/identity/password-policy';
 import { generateRobotSecret, hashRobotSecret } from '@entrepot/identity/robot-secret';
 import type { Caller } from '../../http/caller.ts';
 import { checkRobotAccess, getRobotFor } from './robot-access.ts';
-import { readGrants, writeGrants } from './robot-grants.ts';
+import { readGrants, writeGrants, type Grant } from './robot-grants.ts';
 import { expirySeconds, fullName, robotFrom, robotSelect, toRobot, type RobotRow } from './robot-rows.ts';
-import { checkUnchanged, readDuration, readLevel, readRobotName } from './robot-values.ts';
+import { checkUnchanged, readDuration, readNewRobot, readSecret, type NewRobot } from './robot-values.ts';
 
 const expiry = (created: string, days: string): string =>
   `CASE WHEN ${days}::integer < 0 THEN NULL ELSE ${created} + make_interval(days => ${days}) END`;
@@ -85,50 +84,46 @@ export class RobotsService {
   }
 
   async create({ body }: InputOf<typeof createRobot>, caller: Caller): Promise<ResultOf<typeof createRobot>> {
-    const { principal } = caller;
-    const level = readLevel(body.level);
-    const name = readRobotName(body.name);
-    const duration = readDuration(body.duration);
-    const permissions = body.permissions ?? [];
-    if (level === 'system') await checkRobotAccess(this.#database, caller, 'create', undefined);
-    const grants = await readGrants(this.#database, principal, level, permissions);
-    const projectId = level === 'project' ? (grants[0]?.projectId ?? undefined) : undefined;
+    const robot = readNewRobot(body);
+    if (robot.level === 'system') await checkRobotAccess(this.#database, caller, 'create', undefined);
+    const grants = await readGrants(this.#database, caller.principal, robot.level, robot.permissions);
+    const projectId = robot.level === 'project' ? (grants[0]?.projectId ?? undefined) : undefined;
     if (projectId !== undefined) await checkRobotAccess(this.#database, caller, 'create', projectId);
-    const secret = body.secret ? checked(body.secret) : generateRobotSecret();
-    const creator =
-      principal.kind === 'anonymous'
-        ? [null, null]
-        : [principal.kind === 'user' ? 'local' : 'robot', principal.id];
-    const values = [
-      name,
-      body.description ?? '',
-      level,
-      projectId ?? null,
-      duration,
-      body.disable === true,
-      ...creator,
-    ];
     try {
-      return await this.#database.transaction(async () => {
-        const [row] = await this.#database.run(insert, values);
-        if (row === undefined) throw new Error('the insert of a robot returned no row');
-        await this.#database.run(insertSecret, [row.id, hashRobotSecret(secret)]);
-        await writeGrants(this.#database, row.id, grants);
-        const shown = fullName({
-          name,
-          project: level === 'project' ? (permissions[0]?.namespace ?? null) : null,
-        });
-        await this.#record(caller, 'create', shown, projectId);
-        const answer = { id: row.id, name: shown, secret, creation_time: row.created_at.toISOString() };
-        return {
-          location: `${apiBase}/robots/${row.id}`,
-          body: { ...answer, expires_at: expirySeconds(row.expires_at) },
-        };
-      });
+      return await this.#database.transaction(
+        async () => await this.#insert(robot, grants, projectId, caller),
+      );
     } catch (error) {
       if (sqlState(error) !== '23505') throw error;
-      throw new AppError('CONFLICT', `a robot ${name} exists there`, { cause: error });
+      throw new AppError('CONFLICT', `a robot ${robot.name} exists there`, { cause: error });
     }
+  }
+
+  async #insert(
+    robot: NewRobot,
+    grants: readonly Grant[],
+    projectId: number | undefined,
+    caller: Caller,
+  ): Promise<ResultOf<typeof createRobot>> {
+    const { name, description, level, duration, disabled } = robot;
+    const creator = caller.principal.kind === 'anonymous' ? undefined : caller.principal;
+    const creatorType = creator?.kind === 'robot' ? 'robot' : 'local';
+    const values = [name, description, level, projectId, duration, disabled, creatorType, creator?.id];
+    const [row] = await this.#database.run(insert, values);
+    if (row === undefined) throw new Error('the insert of a robot returned no row');
+    const secret = robot.secret ?? generateRobotSecret();
+    await this.#database.run(insertSecret, [row.id, hashRobotSecret(secret)]);
+    await writeGrants(this.#database, row.id, grants);
+    const shown = fullName({
+      name,
+      project: level === 'project' ? (robot.permissions[0]?.namespace ?? null) : null,
+    });
+    await this.#record(caller, 'create', shown, projectId);
+    const answer = { id: row.id, name: shown, secret, creation_time: row.created_at.toISOString() };
+    return {
+      location: `${apiBase}/robots/${row.id}`,
+      body: { ...answer, expires_at: expirySeconds(row.expires_at) },
+    };
   }
 
   async update({ params, body }: InputOf<typeof updateRobot>, caller: Caller): Promise<void> {
@@ -174,7 +169,7 @@ export class RobotsService {
     caller: Caller,
   ): Promise<ResultOf<typeof refreshRobotSecret>> {
     const robot = await getRobotFor(this.#database, caller, 'update', params.robot_id);
-    const chosen = body.secret ? checked(body.secret) : undefined;
+    const chosen = readSecret(body.secret);
     const secret = chosen ?? generateRobotSecret();
     await this.#database.transaction(async () => {
       await this.#database.run(raiseVersions, [robot.id]);
@@ -198,11 +193,6 @@ export class RobotsService {
       projectId,
     });
   }
-}
-
-function checked(secret: string): string {
-  checkPassword(secret);
-  return secret;
 }
 
 /** Whose robots `q` asks for: the project, or undefined for the system. */

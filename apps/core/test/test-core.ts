@@ -12,11 +12,14 @@ import { SecretBox } from '@entrepot/identity/secret-box';
 import { systemClock } from '@entrepot/telemetry/clock';
 import { createLogger } from '@entrepot/telemetry/logger';
 import { createMetrics } from '@entrepot/telemetry/metrics';
-import type { CoreConfig } from '../core-config.ts';
-import { createCore } from '../core.ts';
+import type { CoreConfig } from '../src/core-config.ts';
+import { createCore } from '../src/core.ts';
 
-/** Who sends a request of a test: name and secret, or nobody. */
-export type As = readonly [name: string, secret: string] | undefined;
+/** Who sends a request of a test: name and secret. */
+export type As = readonly [name: string, secret: string];
+
+/** Sends no credentials. */
+export const nobody: As = ['', ''];
 
 /** An answer as it came over the wire. */
 export interface TestAnswer {
@@ -39,6 +42,7 @@ export interface TestRequest {
 export interface TestCore {
   readonly database: Database;
   readonly denials: DenialRecord;
+  readonly port: number;
   /** Sends a request whose path is taken exactly as it is written. */
   send(method: string, path: string, as: As, more?: TestRequest): Promise<TestAnswer>;
   close(): Promise<void>;
@@ -80,6 +84,7 @@ export async function startTestCore(changes: Partial<CoreConfig> = {}): Promise<
   return {
     database,
     denials,
+    port: (server.address() as AddressInfo).port,
     send: (method, path, as, more = {}) => send(server, { method, path, as, more }),
     close: async () => {
       server.closeAllConnections();
@@ -104,7 +109,7 @@ async function send(server: Server, { method, path, as, more }: Sending): Promis
     ...(body === undefined
       ? {}
       : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
-    ...(as === undefined ? {} : { authorization: `Basic ${Buffer.from(as.join(':')).toString('base64')}` }),
+    ...(as === nobody ? {} : { authorization: `Basic ${Buffer.from(as.join(':')).toString('base64')}` }),
     ...more.headers,
   };
   return await new Promise((resolve, reject) => {
