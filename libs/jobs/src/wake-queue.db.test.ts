@@ -75,6 +75,27 @@ describe.each([
   });
 });
 
+describe('a queue in PostgreSQL', () => {
+  it('brings messages again soon after every connection broke', async () => {
+    const test = await createTestDatabase();
+    await migrateQueues(test.connection);
+    const wakes = new WakeQueue({ kind: 'postgres', connection: test.connection }, log);
+    onTestFinished(async () => {
+      await wakes.close();
+      await test.close();
+    });
+    const received: number[] = [];
+    wakes.receive('content', 2, async (taskId) => void received.push(taskId));
+    await wakes.send({ queue: 'content', taskId: 1, attempts: 0 });
+    await vi.waitFor(() => expect(received).toEqual([1]), { timeout: 5_000 });
+    await test.database.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+    await vi.waitFor(() => wakes.send({ queue: 'content', taskId: 2, attempts: 0 }), { timeout: 5_000 });
+    await vi.waitFor(() => expect(received).toEqual([1, 2]), { timeout: 20_000 });
+  });
+});
+
 describe('Wakeup', () => {
   it('wakes the listener soon and seldom, also after its connection broke', async () => {
     const test = await createTestDatabase();
