@@ -111,8 +111,6 @@ async function startCore(options: ComposeOptions, access: Access): Promise<Core>
     log,
     onDropped: (count) => metrics.auditDropped.with({}).add(count),
   });
-  const onDropped = (count: number): void => metrics.auditDropped.with({}).add(count);
-  const denials = new DenialRecord({ database, log, onDropped });
   const core = await createCore(
     {
       version,
