@@ -22,6 +22,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{libs,apps,tools,bench}/**/*.test.ts'],
           exclude: [...skipped, withDatabase, endToEnd],
+          // a bound for what hangs: the drivers' tests wait for a real disk, which others may keep busy
+          testTimeout: 20_000,
         },
       },
       {
@@ -41,6 +43,7 @@ export default defineConfig({
           name: 'e2e',
           include: [`{e2e,apps}/${endToEnd}`],
           exclude: skipped,
+          globalSetup: ['e2e/build-product.ts'],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 600_000,
