@@ -1,5 +1,5 @@
 import { digestFromBytes, digestToBytes } from '@entrepot/database/digest-bytes';
-import type { LookupPlan } from '@entrepot/database/lookup-lanes';
+import type { LookupBatch, LookupPlan } from '@entrepot/database/lookup-lanes';
 import type { Digest } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import type { Tag } from '@entrepot/oci/tag';
@@ -55,101 +55,153 @@ export interface LookupAnswer {
   readonly upload: FoundUpload | undefined;
 }
 
-// Laterals with a limit stay nested loops over indexes, also under a plan made while the tables were empty.
+// One part of the statement for each kind of key; `$a` and `$b` are its parameters, arrays. Laterals with a limit stay
+// nested loops over indexes, also under a plan made while the tables were empty.
 const repositoryOfKey = `
 CROSS JOIN LATERAL (SELECT id, project_id FROM repository WHERE name = k.name AND deleted_at IS NULL LIMIT 1) r
 CROSS JOIN LATERAL (SELECT access_version, public FROM project WHERE id = r.project_id LIMIT 1) p`;
+const repositoryColumns = 'k.i::int, r.id, r.project_id, p.access_version, p.public';
 const manifestColumns = 'm.media_type, octet_length(m.payload)::bigint, m.blocked_reason';
+const noContent = 'NULL::bigint, NULL::bytea, NULL::text, NULL::bigint, NULL::text';
 
-const sql = `
-SELECT 0, k.i::int, r.id, r.project_id, p.access_version, p.public, m.id, m.digest, ${manifestColumns}
-FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k(name, tag, i) ${repositoryOfKey}
-LEFT JOIN LATERAL (SELECT manifest_id FROM tag WHERE repository_id = r.id AND name = k.tag LIMIT 1) t ON true
-LEFT JOIN LATERAL (SELECT * FROM manifest WHERE id = t.manifest_id LIMIT 1) m ON true
-UNION ALL
-SELECT 1, k.i::int, r.id, r.project_id, p.access_version, p.public, m.id, NULL, ${manifestColumns}
-FROM unnest($3::text[], $4::bytea[]) WITH ORDINALITY k(name, digest, i) ${repositoryOfKey}
-LEFT JOIN LATERAL (SELECT * FROM manifest WHERE repository_id = r.id AND digest = k.digest AND live LIMIT 1) m ON true
-UNION ALL
-SELECT 2, k.i::int, r.id, r.project_id, p.access_version, p.public, l.blob_id, NULL, NULL, CASE WHEN l.blob_id IS NOT NULL THEN b.size END, NULL
-FROM unnest($5::text[], $6::bytea[]) WITH ORDINALITY k(name, digest, i) ${repositoryOfKey}
-LEFT JOIN LATERAL (SELECT id, size FROM blob WHERE digest = k.digest AND state = 'live' LIMIT 1) b ON true
-LEFT JOIN LATERAL (SELECT blob_id FROM repository_blob WHERE repository_id = r.id AND blob_id = b.id LIMIT 1) l ON true
-UNION ALL
-SELECT 3, k.i::int, r.id, r.project_id, p.access_version, p.public, NULL, NULL, NULL, NULL, NULL
-FROM unnest($7::text[]) WITH ORDINALITY k(name, i) ${repositoryOfKey}
-UNION ALL
-SELECT 4, NULL, u.id, u.access_version, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM "user" u
-WHERE u.id = ANY ($8::bigint[]) AND u.deleted_at IS NULL
-UNION ALL
-SELECT 5, NULL, b.id, b.access_version, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM robot b
-WHERE b.id = ANY ($9::bigint[]) AND NOT b.disabled AND (b.expires_at IS NULL OR b.expires_at > now())
-UNION ALL
-SELECT 6, k.i::int, NULL, NULL, NULL, u.finished_at IS NOT NULL, NULL, NULL, NULL, u.size, NULL
-FROM unnest($10::uuid[]) WITH ORDINALITY k(id, i) JOIN upload u ON u.id = k.id`;
+const parts = {
+  tag: `SELECT 0, ${repositoryColumns}, m.id, m.digest, ${manifestColumns}
+    FROM unnest($a::text[], $b::text[]) WITH ORDINALITY k(name, tag, i) ${repositoryOfKey}
+    LEFT JOIN LATERAL (SELECT manifest_id FROM tag WHERE repository_id = r.id AND name = k.tag LIMIT 1) t ON true
+    LEFT JOIN LATERAL (SELECT * FROM manifest WHERE id = t.manifest_id LIMIT 1) m ON true`,
+  manifest: `SELECT 1, ${repositoryColumns}, m.id, NULL::bytea, ${manifestColumns}
+    FROM unnest($a::text[], $b::bytea[]) WITH ORDINALITY k(name, digest, i) ${repositoryOfKey}
+    LEFT JOIN LATERAL (
+      SELECT * FROM manifest WHERE repository_id = r.id AND digest = k.digest AND live LIMIT 1) m ON true`,
+  blob: `SELECT 2, ${repositoryColumns}, l.blob_id, NULL::bytea, NULL::text,
+      CASE WHEN l.blob_id IS NOT NULL THEN b.size END, NULL::text
+    FROM unnest($a::text[], $b::bytea[]) WITH ORDINALITY k(name, digest, i) ${repositoryOfKey}
+    LEFT JOIN LATERAL (SELECT id, size FROM blob WHERE digest = k.digest AND state = 'live' LIMIT 1) b ON true
+    LEFT JOIN LATERAL (
+      SELECT blob_id FROM repository_blob WHERE repository_id = r.id AND blob_id = b.id LIMIT 1) l ON true`,
+  repository: `SELECT 3, ${repositoryColumns}, ${noContent}
+    FROM unnest($a::text[]) WITH ORDINALITY k(name, i) ${repositoryOfKey}`,
+  user: `SELECT 4, 0, u.id, NULL::bigint, u.access_version, NULL::boolean, ${noContent} FROM unnest($a::bigint[]) k(id)
+    CROSS JOIN LATERAL (SELECT id, access_version FROM "user" WHERE id = k.id AND deleted_at IS NULL LIMIT 1) u`,
+  robot: `SELECT 5, 0, u.id, NULL::bigint, u.access_version, NULL::boolean, ${noContent} FROM unnest($a::bigint[]) k(id)
+    CROSS JOIN LATERAL (
+      SELECT id, access_version FROM robot
+      WHERE id = k.id AND NOT disabled AND (expires_at IS NULL OR expires_at > now()) LIMIT 1) u`,
+  upload: `SELECT 6, k.i::int, NULL::bigint, NULL::bigint, NULL::int, u.finished_at IS NOT NULL, NULL::bigint,
+      NULL::bytea, NULL::text, u.size, NULL::text
+    FROM unnest($a::uuid[]) WITH ORDINALITY k(id, i)
+    CROSS JOIN LATERAL (SELECT finished_at, size FROM upload WHERE id = k.id LIMIT 1) u`,
+} as const;
 
-/** The statement of the lookup lanes: tags, manifests, blobs, repositories and principals in one. */
+type PartName = keyof typeof parts;
+
+const order: readonly PartName[] = ['tag', 'manifest', 'blob', 'repository', 'user', 'robot', 'upload'];
+const statements = new Map<string, string>();
+
+/** The statement of these parts; the others would only cost their executor's start. */
+function sqlOf(names: readonly PartName[]): string {
+  const key = names.join();
+  const known = statements.get(key);
+  if (known !== undefined) return known;
+  let next = 0;
+  const sql = names
+    .map((name) => parts[name].replace('$a', () => `$${++next}`).replace('$b', () => `$${++next}`))
+    .join('\nUNION ALL\n');
+  statements.set(key, sql);
+  return sql;
+}
+
+/** What is asked of one part, each key once: many requests for one tag are one question. */
+class PartKeys {
+  readonly #ordinals = new Map<string, number>();
+  readonly first: (string | number)[] = [];
+  readonly second: (string | Buffer)[] = [];
+
+  /** The ordinal under which the rows answer this key. */
+  add(first: string | number, second?: string, toColumn?: () => Buffer): number {
+    const key = second === undefined ? String(first) : `${first} ${second}`;
+    const known = this.#ordinals.get(key);
+    if (known !== undefined) return known;
+    this.first.push(first);
+    if (second !== undefined) this.second.push(toColumn === undefined ? second : toColumn());
+    this.#ordinals.set(key, this.first.length);
+    return this.first.length;
+  }
+}
+
+/** The statement of the lookup lanes: tags, manifests, blobs, repositories, principals and uploads in one. */
 export function contentLookup(observe?: (keys: number) => void): LookupPlan<LookupKey, LookupAnswer> {
-  return { name: 'content.lookup', sql, parameters, answers, ...(observe === undefined ? {} : { observe }) };
+  return { prepare, ...(observe === undefined ? {} : { observe }) };
 }
 
-type Section = 0 | 1 | 2 | 3;
-
-function sectionOf(key: LookupKey): Section {
-  if (key.content === undefined) return 3;
-  if ('tag' in key.content) return 0;
-  return 'manifest' in key.content ? 1 : 2;
+interface Place {
+  readonly part: PartName;
+  readonly ordinal: number;
+  readonly upload: number | undefined;
 }
 
-function parameters(keys: readonly LookupKey[]): unknown[] {
-  const names: [string[], string[], string[], string[]] = [[], [], [], []];
-  const tags: string[] = [];
-  const manifests: Buffer[] = [];
-  const blobs: Buffer[] = [];
-  const users = new Set<number>();
-  const robots = new Set<number>();
-  const uploads: string[] = [];
-  for (const { repository, content, principal, upload } of keys) {
-    if (upload !== undefined) uploads.push(upload);
-    if (principal !== undefined) (principal.kind === 'user' ? users : robots).add(principal.id);
-    if (content === undefined) names[3].push(repository);
-    else if ('tag' in content) {
-      names[0].push(repository);
-      tags.push(content.tag);
-    } else if ('manifest' in content) {
-      names[1].push(repository);
-      manifests.push(digestToBytes(content.manifest));
-    } else {
-      names[2].push(repository);
-      blobs.push(digestToBytes(content.blob));
-    }
-  }
-  return [names[0], tags, names[1], manifests, names[2], blobs, names[3], [...users], [...robots], uploads];
-}
-
-function answers(keys: readonly LookupKey[], rows: readonly (readonly unknown[])[]): LookupAnswer[] {
-  const versions: { user: Map<number, number>; robot: Map<number, number> } = {
-    user: new Map(),
-    robot: new Map(),
+function prepare(keys: readonly LookupKey[]): LookupBatch<LookupAnswer> {
+  const asked = new Map<PartName, PartKeys>();
+  const part = (name: PartName): PartKeys => {
+    let found = asked.get(name);
+    if (found === undefined) asked.set(name, (found = new PartKeys()));
+    return found;
   };
-  const found = Array.from({ length: 4 }, () => new Map<number, readonly unknown[]>());
-  const uploads = new Map<number, FoundUpload>();
+  const places = keys.map((key): Place => {
+    if (key.principal !== undefined) part(key.principal.kind).add(key.principal.id);
+    const upload = key.upload === undefined ? undefined : part('upload').add(key.upload);
+    return { ...placeOf(key, part), upload };
+  });
+  const names = order.filter((name) => asked.has(name));
+  const values = names.flatMap((name): unknown[] => {
+    const { first, second } = part(name);
+    return second.length === 0 ? [first] : [first, second];
+  });
+  return {
+    name: `content.lookup-${names.join('-')}`,
+    sql: sqlOf(names),
+    values,
+    read: (rows) => readRows(keys, places, rows),
+  };
+}
+
+function placeOf(
+  { repository, content }: LookupKey,
+  part: (name: PartName) => PartKeys,
+): Omit<Place, 'upload'> {
+  if (content === undefined) return { part: 'repository', ordinal: part('repository').add(repository) };
+  if ('tag' in content) return { part: 'tag', ordinal: part('tag').add(repository, content.tag) };
+  const [name, digest] =
+    'manifest' in content ? (['manifest', content.manifest] as const) : (['blob', content.blob] as const);
+  return { part: name, ordinal: part(name).add(repository, digest, () => digestToBytes(digest)) };
+}
+
+type Row = readonly unknown[];
+
+function readRows(
+  keys: readonly LookupKey[],
+  places: readonly Place[],
+  rows: readonly Row[],
+): LookupAnswer[] {
+  const found = new Map<PartName, Map<number, Row>>();
   for (const row of rows) {
-    const section = Number(row[0]);
-    if (section === 6) uploads.set(Number(row[1]), { finished: row[5] === true, size: Number(row[9]) });
-    else if (section >= 4) versions[section === 4 ? 'user' : 'robot'].set(Number(row[2]), Number(row[3]));
-    else found[section]?.set(Number(row[1]), row);
+    const name = order[Number(row[0])];
+    if (name === undefined) continue;
+    let byKey = found.get(name);
+    if (byKey === undefined) found.set(name, (byKey = new Map()));
+    // principals are found by their id, everything else by the ordinal of its key
+    byKey.set(Number(name === 'user' || name === 'robot' ? row[2] : row[1]), row);
   }
-  const next = [0, 0, 0, 0];
-  let nextUpload = 0;
-  return keys.map((key) => {
-    const section = sectionOf(key);
-    const ordinal = (next[section] = (next[section] ?? 0) + 1);
+  return keys.map((key, index) => {
+    const place = places[index];
     const { principal } = key;
+    const version = principal === undefined ? undefined : found.get(principal.kind)?.get(principal.id)?.[4];
+    const upload = place?.upload === undefined ? undefined : found.get('upload')?.get(place.upload);
+    const row = place === undefined ? undefined : found.get(place.part)?.get(place.ordinal);
     return {
-      principalVersion: principal === undefined ? undefined : versions[principal.kind].get(principal.id),
-      upload: key.upload === undefined ? undefined : uploads.get(++nextUpload),
-      ...readRow(key, found[section]?.get(ordinal)),
+      principalVersion: version === undefined ? undefined : Number(version),
+      upload: upload === undefined ? undefined : { finished: upload[5] === true, size: Number(upload[9]) },
+      ...readContent(key, row),
     };
   });
 }
@@ -158,8 +210,8 @@ type Content = Omit<LookupAnswer, 'principalVersion' | 'upload'>;
 
 const nothing: Content = { repository: undefined, manifest: undefined, blobSize: undefined };
 
-// The columns are those of the statement above, whose types PostgreSQL guarantees.
-function readRow(key: LookupKey, row: readonly unknown[] | undefined): Content {
+// The columns are those of the parts above, whose types PostgreSQL guarantees.
+function readContent(key: LookupKey, row: Row | undefined): Content {
   if (row === undefined) return nothing;
   const [, , id, projectId, projectVersion, isPublic, contentId, digest, mediaType, size, blocked] = row;
   const repository = {

@@ -2,14 +2,19 @@ import pg from 'pg';
 import { toPgConfig, type ConnectionOptions } from './connection-options.ts';
 import { translateDatabaseError } from './database-error.ts';
 
-/** What {@link LookupLanes} needs to know of the statement that answers many keys at once. */
-export interface LookupPlan<Key, Answer> {
+/** One statement that answers a batch of keys. */
+export interface LookupBatch<Answer> {
+  /** The statement's name: it is prepared once a connection. */
   readonly name: string;
   readonly sql: string;
-  /** The statement's parameters for these keys: arrays. */
-  parameters(keys: readonly Key[]): unknown[];
+  readonly values: readonly unknown[];
   /** Puts the rows (arrays of columns) together into one answer a key, in the order of the keys. */
-  answers(keys: readonly Key[], rows: readonly (readonly unknown[])[]): Answer[];
+  read(rows: readonly (readonly unknown[])[]): Answer[];
+}
+
+/** What {@link LookupLanes} needs to know of the statements that answer many keys at once. */
+export interface LookupPlan<Key, Answer> {
+  prepare(keys: readonly Key[]): LookupBatch<Answer>;
   /** Told the number of keys of each statement, for the metrics. */
   observe?(keys: number): void;
 }
@@ -87,10 +92,14 @@ export class LookupLanes<Key, Answer> {
     try {
       this.#plan.observe?.(keys.length);
       const client = lane.client ?? (await this.#connect(lane));
-      const { name, sql } = this.#plan;
-      const values = this.#plan.parameters(keys);
-      const result = await client.query<unknown[]>({ name, text: sql, values, rowMode: 'array' });
-      const answers = this.#plan.answers(keys, result.rows);
+      const { name, sql, values, read } = this.#plan.prepare(keys);
+      const result = await client.query<unknown[]>({
+        name,
+        text: sql,
+        values: [...values],
+        rowMode: 'array',
+      });
+      const answers = read(result.rows);
       for (const [index, waiting] of batch.entries()) {
         const answer = answers[index];
         if (answer === undefined)
@@ -111,6 +120,9 @@ export class LookupLanes<Key, Answer> {
     const client = new pg.Client({
       ...toPgConfig(this.#connection),
       application_name: 'entrepot lookup',
+      // many small loops over indexes, planned once: what serves large queries only costs here
+      options:
+        '-c plan_cache_mode=force_generic_plan -c enable_memoize=off -c enable_bitmapscan=off -c jit=off',
       connectionTimeoutMillis: 5000,
       query_timeout: 15_000,
     });
