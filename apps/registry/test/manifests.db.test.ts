@@ -431,6 +431,9 @@ describe('pushes of manifests', () => {
       }
       await counted.putManifest('counted/second', 'v1', artifact.payload);
       expect(await used()).toBe(blobs + 2 * artifact.payload.length);
+      await counted.delete(`${repository}/manifests/${artifact.digest}`);
+      await counted.putManifest(repository, 'v1', artifact.payload);
+      expect(await used()).toBe(blobs + 2 * artifact.payload.length);
       const before = await counts();
       expect(
         (await counted.putManifest(repository, 'v3', anIndex({ ...unknown(), mediaType: manifestType })))

@@ -45,8 +45,9 @@ export class Authenticator {
     secret: string,
     from: { readonly address?: string | undefined } = {},
   ): Promise<KnownPrincipal> {
-    const attempt: LoginAttempt = { account: username, address: from.address };
-    const robot = parseRobotName(username);
+    // no name holds NUL, and PostgreSQL takes no text that does
+    const attempt: LoginAttempt = { account: username.replaceAll('\0', '\ufffd'), address: from.address };
+    const robot = parseRobotName(attempt.account);
     const account =
       robot === undefined
         ? await findUserAccount(this.#database, attempt, secret)
@@ -74,7 +75,7 @@ export class Authenticator {
   ): Promise<never> {
     this.#options.onRefusal?.(source);
     const delay = await countLoginFailure(this.#database, attempt);
-    if (!isAdministratorAtHome(account, attempt)) await sleep(delay);
+    if (!isAdministratorAtHome(account, attempt)) await sleep(delay, undefined, { ref: false });
     throw new AppError('UNAUTHORIZED', 'the user name or the secret is wrong');
   }
 }

@@ -76,5 +76,7 @@ function digestOf(bytes: Buffer, algorithm: DigestAlgorithm): Digest {
 
 function totalSize(manifest: Manifest, payload: number): number {
   if (manifest.kind === 'index') return payload;
-  return manifest.blobs.reduce((sum, blob) => sum + blob.size, payload);
+  // sizes are what the client says: together they may be more than anything can have
+  const sum = manifest.blobs.reduce((total, blob) => total + blob.size, payload);
+  return Math.min(sum, Number.MAX_SAFE_INTEGER);
 }

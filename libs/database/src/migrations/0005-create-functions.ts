@@ -209,13 +209,15 @@ BEGIN
         RAISE EXCEPTION 'content is missing'
           USING ERRCODE = 'EN001', DETAIL = missing_content(repository, '{}', p_children);
       END IF;
-      UPDATE manifest m SET total_size = p_size + coalesce((SELECT sum(k.total_size) FROM manifest k
-        WHERE k.repository_id = repository AND k.digest = ANY (p_children) AND k.live), 0)
+      -- sizes are what clients say: together they may be more than a number of ours holds
+      UPDATE manifest m SET total_size = least(9007199254740991, p_size + coalesce((SELECT sum(k.total_size)
+        FROM manifest k WHERE k.repository_id = repository AND k.digest = ANY (p_children) AND k.live), 0))
       WHERE m.id = pushed;
     END IF;
     UPDATE manifest_child c SET child_id = pushed
     WHERE c.repository_id = repository AND c.digest = p_digest AND c.child_id IS NULL;
-    PERFORM charge_project(p_project, fresh_bytes + length(p_payload));
+    -- a manifest that comes back kept its bytes meanwhile
+    PERFORM charge_project(p_project, fresh_bytes + CASE WHEN was_live IS NULL THEN length(p_payload) ELSE 0 END);
   END IF;
 
   FOREACH tag_name IN ARRAY p_tags LOOP
