@@ -2,7 +2,7 @@ import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
 import { facts, type FactName } from '@entrepot/events/fact';
 import { queueNames, type AnyJob } from '@entrepot/jobs/job';
-import type { WakeQueue } from '@entrepot/jobs/wake-queue';
+import type { Wake, WakeQueue } from '@entrepot/jobs/wake-queue';
 import type { Logger } from '@entrepot/telemetry/logger';
 
 /** Facts that one transaction of the relay takes. */
@@ -95,12 +95,12 @@ export class OutboxRelay {
 
   async #relayBatch(): Promise<number> {
     const [row] = await this.#options.database.run(relay, this.#parameters);
-    for (const task of row?.tasks ?? []) await this.#announce(task.id, task.queue);
+    await this.#options.wakes.send((row?.tasks ?? []).flatMap(toWake));
     return row?.taken ?? 0;
   }
+}
 
-  async #announce(taskId: number, name: string): Promise<void> {
-    const queue = queueNames.find((candidate) => candidate === name);
-    if (queue !== undefined) await this.#options.wakes.send({ queue, taskId, attempts: 0 });
-  }
+function toWake(task: { readonly id: number; readonly queue: string }): Wake[] {
+  const queue = queueNames.find((candidate) => candidate === task.queue);
+  return queue === undefined ? [] : [{ queue, taskId: task.id, attempts: 0 }];
 }

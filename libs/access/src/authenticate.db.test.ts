@@ -76,8 +76,8 @@ describe('authenticateBasic of people', () => {
       Array.from({ length: 100 }, () => authenticator.authenticateBasic('erin', password, { address })),
     );
     const { user } = process.cpuUsage(begun);
-    // a hundred hashes of 19 MiB cost more than a second of CPU on any machine of today
-    expect(user).toBeLessThan(500_000);
+    // a hundred hashes of 19 MiB cost well over half a second of CPU
+    expect(user).toBeLessThan(400_000);
   });
 
   it('replaces a hash that was made with other costs', async () => {

@@ -58,7 +58,7 @@ export class JobQueue {
       const wake = { queue, taskId: task.id, attempts: 0, delayMilliseconds: delay * 1000 };
       // not waited for: the row is what counts, and the sweeper finds it
       this.#wakes
-        .send(wake)
+        .send([wake])
         .catch((error: unknown) => this.#log.warn({ error, task: task.id }, 'task not announced'));
     });
     return task.id;

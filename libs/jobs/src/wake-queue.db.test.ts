@@ -63,14 +63,14 @@ describe.each([
       await Promise.all([sender.close(), receiver.close()]);
     });
     const received: number[] = [];
-    await sender.send({ queue: 'content', taskId: 1, attempts: 0 });
-    await sender.send({ queue: 'content', taskId: 1, attempts: 0 });
-    await sender.send({ queue: 'content', taskId: 2, attempts: 0, delayMilliseconds: 400 });
-    await sender.send({ queue: 'maintenance', taskId: 3, attempts: 0 });
+    await sender.send([{ queue: 'content', taskId: 1, attempts: 0 }]);
+    await sender.send([{ queue: 'content', taskId: 1, attempts: 0 }]);
+    await sender.send([{ queue: 'content', taskId: 2, attempts: 0, delayMilliseconds: 400 }]);
+    await sender.send([{ queue: 'maintenance', taskId: 3, attempts: 0 }]);
     receiver.receive('content', 2, async (taskId) => void received.push(taskId));
     await vi.waitFor(() => expect(received).toEqual([1]), { timeout: 5_000 });
     await vi.waitFor(() => expect(received).toEqual([1, 2]), { timeout: 5_000 });
-    await sender.send({ queue: 'content', taskId: 1, attempts: 0 });
+    await sender.send([{ queue: 'content', taskId: 1, attempts: 0 }]);
     await vi.waitFor(() => expect(received).toEqual([1, 2, 1]), { timeout: 5_000 });
   });
 });
@@ -86,12 +86,12 @@ describe('a queue in PostgreSQL', () => {
     });
     const received: number[] = [];
     wakes.receive('content', 2, async (taskId) => void received.push(taskId));
-    await wakes.send({ queue: 'content', taskId: 1, attempts: 0 });
+    await wakes.send([{ queue: 'content', taskId: 1, attempts: 0 }]);
     await vi.waitFor(() => expect(received).toEqual([1]), { timeout: 5_000 });
     await test.database.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
     );
-    await vi.waitFor(() => wakes.send({ queue: 'content', taskId: 2, attempts: 0 }), { timeout: 5_000 });
+    await vi.waitFor(() => wakes.send([{ queue: 'content', taskId: 2, attempts: 0 }]), { timeout: 5_000 });
     await vi.waitFor(() => expect(received).toEqual([1, 2]), { timeout: 20_000 });
   });
 });

@@ -3,13 +3,13 @@ import {
   Queue,
   withBackend,
   Worker,
-  type JobsOptions,
+  type BulkJobOptions,
   type PostgresPoolConfig,
   type Processor,
 } from 'bullmq';
 import type { ConnectionOptions } from '@entrepot/database/connection-options';
 import type { Logger } from '@entrepot/telemetry/logger';
-import type { QueueName } from './job.ts';
+import { queueNames, type QueueName } from './job.ts';
 
 /** Where queues live: beside the data in PostgreSQL (embedded), or in Redis (services). */
 export type QueueConnection =
@@ -28,17 +28,23 @@ export interface Wake {
 /** The schema that BullMQ's tables have for themselves. */
 export const queueSchema = 'queue';
 
+interface Message {
+  readonly name: string;
+  readonly data: WakePayload;
+  readonly opts: BulkJobOptions;
+}
+
 interface WakePayload {
   readonly taskId: number;
 }
 
 // what the classes of both back ends have in common, as far as it is used here
 interface Producer {
-  add(name: string, payload: WakePayload, options: JobsOptions): Promise<unknown>;
+  addBulk(messages: Message[]): Promise<unknown>;
   on(event: 'error', listener: (error: Error) => void): unknown;
   close(): Promise<void>;
 }
-type Consumer = Omit<Producer, 'add'>;
+type Consumer = Omit<Producer, 'addBulk'>;
 
 // Nothing waits for these connections, and most of the time nobody uses them.
 const producerPool = { max: 1, idleTimeoutMillis: 10_000 };
@@ -65,11 +71,12 @@ export class WakeQueue {
     this.#log = log;
   }
 
-  /** Sends a message. One for a task and attempt that is still on its way is not sent twice. */
-  async send(wake: Wake): Promise<void> {
-    const id = `task-${wake.taskId}-${wake.attempts}`;
-    const options = { ...whatBecomes, jobId: id, delay: wake.delayMilliseconds ?? 0 };
-    await this.#queue(wake.queue).add('wake', { taskId: wake.taskId }, options);
+  /** Sends messages. One for a task and attempt that is still on its way is not sent twice. */
+  async send(wakes: readonly Wake[]): Promise<void> {
+    for (const name of queueNames) {
+      const messages = wakes.filter(({ queue }) => queue === name).map(toMessage);
+      if (messages.length > 0) await this.#queue(name).addBulk(messages);
+    }
   }
 
   /** Calls `work` with the task of each message, at most `concurrency` at a time. It must not reject. */
@@ -122,6 +129,11 @@ export class WakeQueue {
     const message = error instanceof Error ? error.message : String(error);
     this.#log.warn({ reason: message }, 'the job queue complains; the sweeper finds what it loses');
   };
+}
+
+function toMessage({ taskId, attempts, delayMilliseconds = 0 }: Wake): Message {
+  const opts = { ...whatBecomes, jobId: `task-${taskId}-${attempts}`, delay: delayMilliseconds };
+  return { name: 'wake', data: { taskId }, opts };
 }
 
 function inPostgres(connection: ConnectionOptions, pool: PostgresPoolConfig): PostgresPoolConfig {

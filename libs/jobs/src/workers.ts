@@ -122,7 +122,7 @@ export class Workers {
     if (again === undefined) return;
     const { id, queue, attempts, seconds } = again;
     const wake = { queue: queueOf(queue), taskId: id, attempts, delayMilliseconds: seconds * 1000 };
-    await this.#options.wakes.send(wake);
+    await this.#options.wakes.send([wake]);
   }
 
   async #beat(): Promise<void> {
@@ -147,9 +147,8 @@ export class Workers {
   }
 
   async #announce(open: readonly OpenTask[]): Promise<void> {
-    for (const { id, queue, attempts } of open) {
-      await this.#options.wakes.send({ queue: queueOf(queue), taskId: id, attempts });
-    }
+    const wakes = open.map(({ id, queue, attempts }) => ({ queue: queueOf(queue), taskId: id, attempts }));
+    await this.#options.wakes.send(wakes);
   }
 }
 
