@@ -1,0 +1,40 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { Distribution, isInstalled, releases } from './distribution.ts';
+import { Entrepot } from './entrepot.ts';
+import type { Server } from './server.ts';
+import { TokenAuthority } from './token-authority.ts';
+
+/** The servers of a run, on fresh data. */
+export interface AllServers {
+  readonly entrepot: Entrepot;
+  readonly peers: readonly Server[];
+  /** Programs that this machine lacks. */
+  readonly missing: readonly string[];
+  /** Stops them and removes their data. */
+  stop(): Promise<void>;
+}
+
+/** Starts every registry that is installed. The data lies on the disk of /var/tmp, since /tmp may be memory. */
+export async function startAll(flags: readonly string[]): Promise<AllServers> {
+  const folder = mkdtempSync('/var/tmp/entrepot-bench-');
+  // PostgreSQL runs as another user when root starts it
+  chmodSync(folder, 0o755);
+  const running: Server[] = [];
+  const stop = async () => {
+    await Promise.all(running.map((server) => server.stop()));
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const entrepot = await Entrepot.start(`${folder}/entrepot`, flags);
+    running.push(entrepot);
+    const authority = new TokenAuthority(`${folder}/tokens`);
+    for (const release of releases.filter(isInstalled)) {
+      running.push(await Distribution.start(release, `${folder}/${release.name}`, authority));
+    }
+    const missing = releases.filter((release) => !isInstalled(release));
+    return { entrepot, peers: running.slice(1), missing: missing.map(({ program }) => program), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
