@@ -29,7 +29,7 @@ const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const indexType = 'application/vnd.oci.image.index.v1+json';
 
 /** Writes an OCI image layout of images whose layers are random and `layerBytes` long. */
-export function writeImageLayout(directory: string, layerBytes = 200_000): ImageLayout {
+export function writeImageLayout(directory: string, layerBytes: number): ImageLayout {
   mkdirSync(join(directory, 'blobs/sha256'), { recursive: true });
   const amd64 = writeImage(directory, 'amd64', layerBytes);
   const arm64 = writeImage(directory, 'arm64', layerBytes);

@@ -38,6 +38,15 @@ export async function waitForEnd(pid: number, patience: number): Promise<void> {
   }
 }
 
+/** The command line of a process, or the title that it gave itself; empty when it is gone. */
+export function readCommand(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+  } catch {
+    return '';
+  }
+}
+
 function readStat(pid: number): { state: string; parent: number } | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly input?: string;
-  /** Milliseconds after which it is killed; default two minutes. */
+  /** Milliseconds after which it is killed; default five minutes. */
   readonly timeout?: number;
   /** Ends it with SIGKILL. */
   readonly signal?: AbortSignal;
@@ -53,7 +53,7 @@ export function runProgram(
     const child = spawn(program, args, {
       env: { ...inheritedEnvironment(), ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
-      timeout: options.timeout ?? 120_000,
+      timeout: options.timeout ?? 300_000,
       killSignal: 'SIGKILL',
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });

@@ -10,10 +10,13 @@ export class Sandbox {
   readonly directory: string;
   /** An image and an index that only this sandbox holds. */
   readonly layout: ImageLayout;
+  /** How much the client's own layers should hold, in bytes that do not compress. */
+  readonly layerBytes: number;
   readonly env: Readonly<Record<string, string>>;
   #folders = 0;
 
-  constructor(name: string, layerBytes?: number) {
+  constructor(name: string, layerBytes = 200_000) {
+    this.layerBytes = layerBytes;
     // podman makes image names of paths, and those are in lower case
     this.directory = join(tmpdir(), `entrepot-${name}-${randomBytes(6).toString('hex')}`);
     mkdirSync(this.directory, { mode: 0o755 });

@@ -7,6 +7,7 @@ export interface LogLine {
   readonly method?: string;
   readonly path?: string;
   readonly status?: number;
+  readonly ms?: number;
   readonly url?: string;
   readonly refused?: string;
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { listDescendants, signalProcess, waitForEnd } from './processes.ts';
+import { listDescendants, readCommand, signalProcess, waitForEnd } from './processes.ts';
 import { inheritedEnvironment } from './programs.ts';
 import { ServerLog } from './server-log.ts';
 
@@ -25,10 +25,11 @@ export interface Credentials {
 }
 
 /** What a kill -9 hits. */
-export type Victim = 'node' | 'postgres' | 'everything';
+export type Victim = 'node' | 'postgres' | 'backend' | 'everything';
 
 const main = resolve(import.meta.dirname, '../apps/cli/dist/main.js');
 const longestStart = 60_000;
+const longestStop = 15_000;
 
 /** Starts the built product as a process of its own, on a fresh data directory and a free port. */
 export async function startEntrepot(options: EntrepotOptions = {}): Promise<Entrepot> {
@@ -104,16 +105,14 @@ export class Entrepot {
   }
 
   /** Ends the process and returns its exit code. Throws when that takes longer than 15 seconds. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
-    const child = this.#child;
-    if (child?.pid === undefined) return 0;
-    const pids = [child.pid, ...this.listProcesses()];
-    const exit = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined;
-    signalProcess(child.pid, signal);
-    await Promise.all(pids.map((pid) => waitForEnd(pid, 15_000)));
-    await exit;
-    this.#child = undefined;
-    return child.exitCode ?? -1;
+  async stop(): Promise<number> {
+    if (this.#child?.pid === undefined) return 0;
+    return await this.#end(() => signalProcess(this.pid, 'SIGTERM'));
+  }
+
+  /** Ctrl-C in a terminal: the whole process group hears it. Returns the exit code, as {@link stop} does. */
+  async interrupt(): Promise<number> {
+    return await this.#end(() => process.kill(-this.pid, 'SIGINT'));
   }
 
   /** Kills without warning, and waits until what was hit is gone. */
@@ -121,8 +120,9 @@ export class Entrepot {
     const node = this.pid;
     const postgres = this.postmasterPid();
     const all = [node, ...this.listProcesses()];
-    const hit =
-      victim === 'node' ? [node] : victim === 'postgres' && postgres !== undefined ? [postgres] : all;
+    const [backend] = postgres === undefined ? [] : listDescendants(postgres).filter(isBackend);
+    const one = { node, postgres, backend, everything: undefined }[victim];
+    const hit = one === undefined ? all : [one];
     for (const pid of hit) signalProcess(pid, 'SIGKILL');
     await Promise.all(hit.map((pid) => waitForEnd(pid, 5_000)));
   }
@@ -191,6 +191,18 @@ export class Entrepot {
     return await (await fetch(`http://127.0.0.1:${this.#metricsPort}/metrics`)).text();
   }
 
+  async #end(tell: () => void): Promise<number> {
+    const child = this.#child;
+    const pids = [this.pid, ...this.listProcesses()];
+    const isRunning = child?.exitCode === null && child.signalCode === null;
+    const exit = isRunning ? once(child, 'exit') : undefined;
+    tell();
+    await Promise.all(pids.map((pid) => waitForEnd(pid, longestStop)));
+    await exit;
+    this.#child = undefined;
+    return child?.exitCode ?? -1;
+  }
+
   #settings(): Record<string, string> {
     return {
       ENTREPOT_HTTP_PORT: String(this.port),
@@ -209,6 +221,11 @@ export class Entrepot {
       return [];
     }
   }
+}
+
+// the title that PostgreSQL gives to a process that serves a connection
+function isBackend(pid: number): boolean {
+  return readCommand(pid).startsWith('postgres: entrepot entrepot ');
 }
 
 /** The header of HTTP basic authentication. */

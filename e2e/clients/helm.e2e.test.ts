@@ -1,50 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { ProgramResult } from '../programs.ts';
-import type { Sandbox } from '../sandbox.ts';
-import type { Credentials } from '../stack.ts';
-import { describeClient, type RegistryClient } from './registry-client-suite.ts';
+import { describeClient } from './registry-client-suite.ts';
+import { Helm } from './helm.ts';
 
 const plain = '--plain-http';
-
-/** Charts have their name and version in them: `team/app:v1` becomes the chart `app` of version 1.0.0 in `team`. */
-class Helm implements RegistryClient {
-  readonly #sandbox: Sandbox;
-
-  constructor(sandbox: Sandbox) {
-    this.#sandbox = sandbox;
-  }
-
-  async prepare(): Promise<void> {
-    await this.#sandbox.expectSuccess('helm', ['create', 'app']);
-    await this.#sandbox.expectSuccess('helm', ['package', 'app', '--version', '1.0.0']);
-  }
-
-  async end(): Promise<void> {}
-
-  async login(host: string, { username, password }: Credentials): Promise<ProgramResult> {
-    const args = ['registry', 'login', host, plain, '-u', username, '--password-stdin'];
-    return await this.#sandbox.run('helm', args, { input: password });
-  }
-
-  async push(reference: string): Promise<ProgramResult> {
-    const project = reference.slice(0, reference.lastIndexOf('/'));
-    return await this.#sandbox.run('helm', ['push', 'app-1.0.0.tgz', `oci://${project}`, plain]);
-  }
-
-  async pull(reference: string): Promise<string> {
-    const directory = this.#sandbox.newPath();
-    mkdirSync(directory);
-    const chart = reference.replace(/:[^:/]+$/, '');
-    const args = ['pull', `oci://${chart}`, '--version', '1.0.0', plain, '-d', directory];
-    const { output } = await this.#sandbox.expectSuccess('helm', args);
-    const [file = ''] = readdirSync(directory);
-    const pushed = readFileSync(this.#sandbox.path('app-1.0.0.tgz'));
-    expect(readFileSync(join(directory, file)).equals(pushed)).toBe(true);
-    return /Digest: (sha256:[0-9a-f]{64})/.exec(output)?.[1] ?? '';
-  }
-}
 
 const options = { name: 'helm', programs: ['helm'], tag: '1.0.0', explains: false, client: Helm };
 
