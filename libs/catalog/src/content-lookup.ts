@@ -20,6 +20,14 @@ export interface LookupKey {
   readonly upload?: string;
 }
 
+/** A repository with what tokens about its project must carry. */
+export interface FoundRepository {
+  readonly id: number;
+  readonly projectId: number;
+  readonly projectVersion: number;
+  readonly public: boolean;
+}
+
 /** An upload's row, as far as a request has to know before it begins. `size`: the durable bytes. */
 export interface FoundUpload {
   readonly size: number;
@@ -40,14 +48,7 @@ export interface LookupAnswer {
   /** `access_version` of the principal; `undefined` when it is gone, disabled or expired, or none was given. */
   readonly principalVersion: number | undefined;
   /** `undefined` when no such repository exists. */
-  readonly repository:
-    | {
-        readonly id: number;
-        readonly projectId: number;
-        readonly projectVersion: number;
-        readonly public: boolean;
-      }
-    | undefined;
+  readonly repository: FoundRepository | undefined;
   readonly manifest: FoundManifest | undefined;
   /** The blob's size in bytes; `undefined` when it is not linked here, or damaged. */
   readonly blobSize: number | undefined;
@@ -178,64 +179,88 @@ function placeOf(
 
 type Row = readonly unknown[];
 
+/** The rows of one statement, by part and key. */
+class FoundRows {
+  readonly #rows = new Map<PartName, Map<number, Row>>();
+
+  constructor(rows: readonly Row[]) {
+    for (const row of rows) {
+      const part = order[Number(row[0])];
+      // principals are found by their id, everything else by the ordinal of its key
+      if (part !== undefined)
+        this.#add(part, Number(part === 'user' || part === 'robot' ? row[2] : row[1]), row);
+    }
+  }
+
+  find(part: PartName, key: number): Row | undefined {
+    return this.#rows.get(part)?.get(key);
+  }
+
+  #add(part: PartName, key: number, row: Row): void {
+    const known = this.#rows.get(part);
+    if (known === undefined) this.#rows.set(part, new Map<number, Row>([[key, row]]));
+    else known.set(key, row);
+  }
+}
+
 function readRows(
   keys: readonly LookupKey[],
   places: readonly Place[],
   rows: readonly Row[],
 ): LookupAnswer[] {
-  const found = new Map<PartName, Map<number, Row>>();
-  for (const row of rows) {
-    const name = order[Number(row[0])];
-    if (name === undefined) continue;
-    let byKey = found.get(name);
-    if (byKey === undefined) found.set(name, (byKey = new Map()));
-    // principals are found by their id, everything else by the ordinal of its key
-    byKey.set(Number(name === 'user' || name === 'robot' ? row[2] : row[1]), row);
-  }
-  return keys.map((key, index) => {
-    const place = places[index];
-    const { principal } = key;
-    const version = principal === undefined ? undefined : found.get(principal.kind)?.get(principal.id)?.[4];
-    const upload = place?.upload === undefined ? undefined : found.get('upload')?.get(place.upload);
-    const row = place === undefined ? undefined : found.get(place.part)?.get(place.ordinal);
+  const found = new FoundRows(rows);
+  return places.map((place, index): LookupAnswer => {
+    const key = keys[index];
+    const row = found.find(place.part, place.ordinal);
     return {
-      principalVersion: version === undefined ? undefined : Number(version),
-      upload: upload === undefined ? undefined : { finished: upload[5] === true, size: Number(upload[9]) },
-      ...readContent(key, row),
+      principalVersion: readPrincipal(found, key?.principal),
+      upload: place.upload === undefined ? undefined : readUpload(found.find('upload', place.upload)),
+      repository: row === undefined ? undefined : readRepository(row),
+      manifest: row === undefined ? undefined : readManifest(row, key?.content),
+      blobSize: place.part === 'blob' ? readBlobSize(row) : undefined,
     };
   });
 }
 
-type Content = Omit<LookupAnswer, 'principalVersion' | 'upload'>;
-
-const nothing: Content = { repository: undefined, manifest: undefined, blobSize: undefined };
-
 // The columns are those of the parts above, whose types PostgreSQL guarantees.
-function readContent(key: LookupKey, row: Row | undefined): Content {
-  if (row === undefined) return nothing;
-  const [, , id, projectId, projectVersion, isPublic, contentId, digest, mediaType, size, blocked] = row;
-  const repository = {
-    id: Number(id),
-    projectId: Number(projectId),
-    projectVersion: Number(projectVersion),
-    public: isPublic === true,
+
+function readPrincipal(found: FoundRows, principal: LookupPrincipal): number | undefined {
+  if (principal === undefined) return undefined;
+  const row = found.find(principal.kind, principal.id);
+  return row === undefined ? undefined : Number(row[4]);
+}
+
+function readUpload(row: Row | undefined): FoundUpload | undefined {
+  return row === undefined ? undefined : { finished: row[5] === true, size: Number(row[9]) };
+}
+
+function readRepository(row: Row): FoundRepository {
+  return {
+    id: Number(row[2]),
+    projectId: Number(row[3]),
+    projectVersion: Number(row[4]),
+    public: row[5] === true,
   };
-  const { content } = key;
-  if (content === undefined || contentId === null) return { ...nothing, repository };
-  if ('blob' in content)
-    return { ...nothing, repository, blobSize: size === null ? undefined : Number(size) };
-  const manifest: FoundManifest = {
-    id: Number(contentId),
-    digest: digest instanceof Uint8Array ? digestFromBytes(digest) : askedDigest(content),
+}
+
+function readBlobSize(row: Row | undefined): number | undefined {
+  return row === undefined || row[9] === null ? undefined : Number(row[9]);
+}
+
+function readManifest(row: Row, content: LookupKey['content']): FoundManifest | undefined {
+  const [, , , , , , id, digest, mediaType, size, blocked] = row;
+  if (id === null || content === undefined || 'blob' in content) return undefined;
+  return {
+    id: Number(id),
+    // a lookup by digest is answered without repeating it
+    digest: 'manifest' in content ? content.manifest : digestFromColumn(digest),
     mediaType: String(mediaType),
     size: Number(size),
     blockedReason: typeof blocked === 'string' ? blocked : undefined,
   };
-  return { ...nothing, repository, manifest };
 }
 
-// A lookup by digest is answered without repeating it.
-function askedDigest(content: { readonly tag: Tag } | { readonly manifest: Digest }): Digest {
-  if ('manifest' in content) return content.manifest;
+function digestFromColumn(value: unknown): Digest {
+  if (value instanceof Uint8Array) return digestFromBytes(value);
   throw new Error('a row of a tag has no digest');
 }

@@ -92,14 +92,15 @@ export class LookupLanes<Key, Answer> {
     try {
       this.#plan.observe?.(keys.length);
       const client = lane.client ?? (await this.#connect(lane));
-      const { name, sql, values, read } = this.#plan.prepare(keys);
+      const question = this.#plan.prepare(keys);
+      const { name, sql, values } = question;
       const result = await client.query<unknown[]>({
         name,
         text: sql,
         values: [...values],
         rowMode: 'array',
       });
-      const answers = read(result.rows);
+      const answers = question.read(result.rows);
       for (const [index, waiting] of batch.entries()) {
         const answer = answers[index];
         if (answer === undefined)
