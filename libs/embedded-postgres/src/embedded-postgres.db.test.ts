@@ -217,6 +217,23 @@ describe('after kill -9', () => {
     expect(server.pid).not.toBe(killed);
   });
 
+  it('of the server again and again, it gives up and says so', async () => {
+    const server = await start();
+    const lost = new Promise<Error>((resolve) => server.onExit(resolve));
+    let isLost = false;
+    void lost.then(() => (isLost = true));
+    for (let kills = 0; kills < 6;) {
+      const { pid } = server;
+      if (pid !== undefined && isAlive(pid)) {
+        process.kill(pid, 'SIGKILL');
+        kills++;
+      }
+      await sleep(300);
+      if (isLost) break;
+    }
+    expect((await lost).message).toMatch(/dies again and again/);
+  });
+
   it('of one backend, the server recovers', async () => {
     const server = await start();
     const victim = new pg.Client(server.connection);

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError } from '@entrepot/errors/app-error';
 import {
   clusterDirectory,
   createCluster,
@@ -157,17 +158,28 @@ export class EmbeddedPostgres {
   }
 
   async #restart(exitCode: number | null, signal: string | null): Promise<void> {
-    const now = Date.now();
-    this.#deaths = [...this.#deaths.filter((time) => time > now - 60_000), now];
     this.#launch.log.warn({ exitCode, signal }, 'PostgreSQL died: starting it again');
-    try {
-      if (this.#deaths.length > restartsPerMinute) throw new Error('PostgreSQL dies again and again');
+    let reason: unknown;
+    while (!this.#stopping && this.#mayStartAgain()) {
       await sleep(50 * this.#deaths.length);
       if (this.#stopping) return;
-      this.#watch(await launchServer(this.#launch, (child) => (this.#child = child)));
-    } catch (error) {
-      if (!this.#stopping) this.#giveUp(error instanceof Error ? error : new Error(String(error)));
+      try {
+        this.#watch(await launchServer(this.#launch, (child) => (this.#child = child)));
+        return;
+      } catch (error) {
+        reason = error;
+        this.#launch.log.warn({ err: error }, 'PostgreSQL did not start');
+      }
     }
+    if (!this.#stopping) {
+      this.#giveUp(new AppError('UNAVAILABLE', 'PostgreSQL dies again and again', { cause: reason }));
+    }
+  }
+
+  #mayStartAgain(): boolean {
+    const now = Date.now();
+    this.#deaths = [...this.#deaths.filter((time) => time > now - 60_000), now];
+    return this.#deaths.length <= restartsPerMinute;
   }
 
   #giveUp(error: Error): void {

@@ -14,7 +14,7 @@ export async function listen(server: Server, { host, port, settings }: ListenOpt
     const fail = (error: Error): void => {
       const code = 'code' in error ? String(error.code) : '';
       const reason = reasons[code] ?? error.message;
-      const message = `cannot listen on ${host}:${port}: ${reason}; set ${settings}`;
+      const message = `cannot listen on ${host}:${port}: ${reason} (${settings})`;
       reject(new AppError('CONFIG_INVALID', message, { cause: error }));
     };
     server.once('error', fail);
@@ -34,7 +34,7 @@ export async function probeAddress(options: ListenOptions): Promise<void> {
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program listens there, so stop that one or choose another port',
+  EADDRINUSE: 'another program listens there, so stop that one or choose another address',
   EACCES: 'this user may not use that port, so choose one of 1024 or above',
   EADDRNOTAVAIL: 'this machine has no such address',
   ENOTFOUND: 'this host name is not known',
