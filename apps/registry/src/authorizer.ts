@@ -138,15 +138,21 @@ export class Authorizer {
   }
 
   async #refuse(exchange: Exchange, wish: Wish, caller: Caller | undefined): Promise<AppError> {
+    const scopes = scopesOf(wish);
+    if (caller?.expired === true) {
+      return this.#challenge(exchange, scopes, 'the token has expired; get a new one', 'invalid_token');
+    }
     const message = await this.#callers.explainRefusal(caller, wish.repository, wish.action);
-    return this.#challenge(exchange, scopesOf(wish), message, caller !== undefined);
+    return this.#challenge(exchange, scopes, message, caller && 'insufficient_scope');
   }
 
-  #challenge(exchange: Exchange, scopes: readonly Scope[], message: string, known = false): ChallengeError {
-    return new ChallengeError(
-      message,
-      this.#callers.challenge(exchange.req, scopes, known ? 'insufficient_scope' : undefined),
-    );
+  #challenge(
+    exchange: Exchange,
+    scopes: readonly Scope[],
+    message: string,
+    error?: 'invalid_token' | 'insufficient_scope',
+  ): ChallengeError {
+    return new ChallengeError(message, this.#callers.challenge(exchange.req, scopes, error));
   }
 }
 
