@@ -1,5 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { AppError } from '@entrepot/errors/app-error';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
 import type { DigestAlgorithm } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 
@@ -30,34 +29,40 @@ const life = 24 * 3600 * 1000;
  * replicas share. So any replica takes the id, POST writes nothing, and the URL alone opens nothing.
  */
 export class UploadIds {
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
 
   /** @param key 32 secret bytes, the same in every replica */
   constructor(key: Buffer) {
-    this.#key = key;
+    this.#key = createSecretKey(key);
   }
 
-  /** A new id: characters of base64url, so it stands in a path as it is. */
-  issue(repository: RepositoryName, owner: UploadOwner, algorithm: DigestAlgorithm): string {
+  /** A new id, characters of base64url so that it stands in a path as it is, and what it says. */
+  issue(
+    repository: RepositoryName,
+    owner: UploadOwner,
+    algorithm: DigestAlgorithm,
+  ): { readonly id: string; readonly ticket: UploadTicket } {
     const body = Buffer.alloc(bodyLength);
     randomBytes(16).copy(body);
     body.writeUInt8(kinds.indexOf(owner.kind) * 16 + algorithms.indexOf(algorithm), 16);
     body.writeUIntBE(owner.id, 17, 6);
-    body.writeUIntBE(Math.floor((Date.now() + life) / 1000), 23, 5);
-    return Buffer.concat([body, this.#mac(body, repository)]).toString('base64url');
+    const expiresAt = Math.floor((Date.now() + life) / 1000) * 1000;
+    body.writeUIntBE(expiresAt / 1000, 23, 5);
+    const id = Buffer.concat([body, this.#mac(body, repository)]).toString('base64url');
+    return { id, ticket: { uuid: uuidOf(body), owner, algorithm, expiresAt } };
   }
 
-  /** What `id` says. `UPLOAD_NOT_FOUND` for one that is forged, of another repository, or expired. */
-  read(id: string, repository: RepositoryName): UploadTicket {
+  /** What `id` says; `undefined` for one that is forged, of another repository, or expired. */
+  find(id: string, repository: RepositoryName): UploadTicket | undefined {
     const bytes = Buffer.from(id, 'base64url');
-    if (bytes.length !== bodyLength + macLength) throw unknown();
+    if (bytes.length !== bodyLength + macLength) return undefined;
     const body = bytes.subarray(0, bodyLength);
-    if (!timingSafeEqual(bytes.subarray(bodyLength), this.#mac(body, repository))) throw unknown();
+    if (!timingSafeEqual(bytes.subarray(bodyLength), this.#mac(body, repository))) return undefined;
     const code = body.readUInt8(16);
     const kind = kinds[code >> 4];
     const algorithm = algorithms[code & 15];
     const expiresAt = body.readUIntBE(23, 5) * 1000;
-    if (kind === undefined || algorithm === undefined || expiresAt < Date.now()) throw unknown();
+    if (kind === undefined || algorithm === undefined || expiresAt < Date.now()) return undefined;
     return { uuid: uuidOf(body), owner: { kind, id: body.readUIntBE(17, 6) }, algorithm, expiresAt };
   }
 
@@ -69,11 +74,4 @@ export class UploadIds {
 function uuidOf(body: Buffer): string {
   const hex = body.toString('hex', 0, 16);
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
-}
-
-function unknown(): AppError {
-  return new AppError(
-    'UPLOAD_NOT_FOUND',
-    'no such upload in this repository, or it is older than 24 hours; begin a new one',
-  );
 }

@@ -1,5 +1,6 @@
 import type { UploadIdentity } from '@entrepot/catalog/uploads';
 import { AppError } from '@entrepot/errors/app-error';
+import type { UploadTicket } from '@entrepot/ingest/upload-id';
 import type { UploadBody } from '@entrepot/ingest/upload-session';
 import { parseDigest, type Digest, type DigestAlgorithm } from '@entrepot/oci/digest';
 import { formatUploadRange, parseContentRange } from '@entrepot/oci/range';
@@ -51,18 +52,14 @@ export async function postUpload(
   const digestText = query.get('digest');
   const digest = digestText === null ? undefined : readDigest(digestText, 'digest');
   const algorithm = readAlgorithm(query.get('digest-algorithm'), digest);
-  const id = context.uploadIds.issue(target.name, granted.caller.uploadOwner, algorithm);
+  const { id, ticket } = context.uploadIds.issue(target.name, granted.caller.uploadOwner, algorithm);
   // a whole blob in one request; without a body the digest only says what will come
   if (digest !== undefined && (exchange.bodyLength !== 0 || emptyDigests.has(digest))) {
-    const upload = identityOf(context, granted, { name: target.name, id });
+    const upload = identityOf(granted, target.name, ticket);
     await counted(context, exchange, () => context.uploads.finish(upload, bodyOf(exchange), digest, true));
     return sendCreated(context, exchange, target.name, digest);
   }
-  sendProgress(
-    exchange,
-    { name: target.name, id },
-    { status: 202, size: 0, uuid: context.uploadIds.read(id, target.name).uuid },
-  );
+  sendProgress(exchange, { name: target.name, id }, { status: 202, size: 0, uuid: ticket.uuid });
 }
 
 // Whatever repository the client names, or none: only what its account may pull at this moment is looked through. A
@@ -164,14 +161,14 @@ async function counted<T>(context: RegistryContext, exchange: Exchange, work: ()
 
 async function open(context: RegistryContext, exchange: Exchange, target: UploadTarget): Promise<Opened> {
   // the id is proved before it is looked up, and tells nothing to those who may not push
-  const ticket = readTicket(context, target);
+  const ticket = context.uploadIds.find(target.id, target.name);
   const granted = await context.authorizer.authorize(exchange, {
     repository: target.name,
     action: 'push',
     late: 'upload',
-    ...(ticket === undefined ? {} : { upload: ticket }),
+    ...(ticket === undefined ? {} : { upload: { uuid: ticket.uuid, ...ticket.owner } }),
   });
-  const upload = identityOf(context, granted, target);
+  const upload = identityOf(granted, target.name, ticket);
   const row = granted.answer.upload;
   if (row?.finished === true) {
     throw new AppError('UPLOAD_NOT_FOUND', `upload ${upload.id} has ended or was cancelled; begin a new one`);
@@ -179,28 +176,25 @@ async function open(context: RegistryContext, exchange: Exchange, target: Upload
   return { granted, upload, size: row?.size };
 }
 
-function readTicket(
-  context: RegistryContext,
-  target: UploadTarget,
-): { uuid: string; kind: string; id: number } | undefined {
-  try {
-    const { uuid, owner } = context.uploadIds.read(target.id, target.name);
-    return { uuid, ...owner };
-  } catch {
-    // refused below, once it is clear that the caller may push here
-    return undefined;
+function identityOf(
+  granted: Granted,
+  repository: RepositoryName,
+  ticket: UploadTicket | undefined,
+): UploadIdentity {
+  if (ticket === undefined) {
+    throw new AppError(
+      'UPLOAD_NOT_FOUND',
+      'no such upload in this repository, or it is older than 24 hours; begin a new one',
+    );
   }
-}
-
-function identityOf(context: RegistryContext, granted: Granted, target: UploadTarget): UploadIdentity {
-  const { uuid, owner, algorithm } = context.uploadIds.read(target.id, target.name);
+  const { uuid, owner, algorithm } = ticket;
   const caller = granted.caller.uploadOwner;
   if (owner.kind !== caller.kind || owner.id !== caller.id) {
     throw new AppError('UPLOAD_NOT_FOUND', 'this upload was begun by another account; begin one of your own');
   }
   return {
     id: uuid,
-    repository: target.name,
+    repository,
     projectId: granted.projectId,
     principal: `${owner.kind}:${owner.id}`,
     algorithm,
