@@ -8,6 +8,7 @@ import type { CoreConfig } from './core-config.ts';
 import type { CoreResources } from './core-resources.ts';
 import { AccessGuard } from './http/access-guard.ts';
 import { AnswerInterceptor } from './http/answer-interceptor.ts';
+import { limitBodyTime } from './http/body-time.ts';
 import { createSendError, ErrorFilter } from './http/error-filter.ts';
 import { observeRequests, requestIdOf } from './http/request-log.ts';
 import { createModule } from './wiring.ts';
@@ -19,7 +20,7 @@ const bodyLimit = 1024 * 1024;
  * The pipeline of a request, in order:
  *
  * 1. id, log context, metrics (request-log.ts)
- * 2. the body, as bytes, up to {@link bodyLimit}
+ * 2. the body, as bytes, up to {@link bodyLimit}, within a time (body-time.ts)
  * 3. who sends it, and whether he may (access-guard.ts, auth/strategies.ts)
  * 4. parameters and body by the contract's schemas (read-input.ts, by way of endpoint.ts)
  * 5. the controller's one line, and the service
@@ -30,7 +31,7 @@ export async function createApp(
   config: CoreConfig,
   resources: CoreResources,
 ): Promise<NestFastifyApplication> {
-  const sendError = createSendError(resources.log);
+  const sendError = createSendError(resources);
   const adapter = new FastifyAdapter({
     logger: false,
     bodyLimit,
@@ -41,6 +42,7 @@ export async function createApp(
   });
   const fastify: FastifyInstance = adapter.getInstance();
   observeRequests(fastify, resources.log, resources.metrics);
+  limitBodyTime(fastify, config.bodyMilliseconds ?? 30_000);
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   const authenticate = registerStrategies(fastify, resources);

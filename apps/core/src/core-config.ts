@@ -8,6 +8,8 @@ export interface CoreConfig {
   readonly externalUrl: string | undefined;
   /** Name of the storage driver, as `GET /systeminfo` shows it. */
   readonly storageDriver: string;
+  /** Milliseconds within which a request's body must be there; 30,000 unless given. */
+  readonly bodyMilliseconds?: number;
   /**
    * The parts of the installation besides core and database, by the name that `GET /health` shows: each resolves
    * when the part is well.

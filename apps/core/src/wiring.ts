@@ -20,6 +20,7 @@ import { RobotsService } from './modules/robots/robots.service.ts';
 import { SystemController } from './modules/system/system.controller.ts';
 import { SystemService } from './modules/system/system.service.ts';
 import { WelcomeController } from './modules/system/welcome.controller.ts';
+import { KeysService } from './modules/tokens/keys.service.ts';
 import { TokensController } from './modules/tokens/tokens.controller.ts';
 import { AccountsService } from './modules/users/accounts.service.ts';
 import { PermissionsService } from './modules/users/permissions.service.ts';
@@ -46,6 +47,7 @@ export function createModule(config: CoreConfig, resources: CoreResources): Dyna
   const providers: Provider[] = [
     provide(RequestOrigins, resources.origins),
     provide(TokenService, resources.tokens),
+    provide(KeysService, new KeysService(database)),
     provide(ProjectsService, new ProjectsService(database)),
     provide(CreateProjectService, new CreateProjectService(database)),
     provide(ProjectSummaryService, new ProjectSummaryService(database)),

@@ -135,6 +135,20 @@ describe('credentials', () => {
     );
     expect(rows).toEqual([{ actor: 'dev', operation: 'listUsers', succeeded: false, address: '127.0.0.1' }]);
   });
+
+  it('refused by a service stand there too', async () => {
+    const robot = {
+      name: 'x',
+      level: 'system',
+      duration: 1,
+      permissions: [{ kind: 'system', namespace: '/', access: [] }],
+    };
+    const headers = { 'x-request-id': 'denied-2' };
+    expect((await core.send('POST', '/api/v2.0/robots', dev, { body: robot, headers })).status).toBe(403);
+    await core.denials.flush();
+    const rows = await core.database.query(`SELECT operation FROM audit_log WHERE request_id = 'denied-2'`);
+    expect(rows).toEqual([{ operation: 'CreateRobot' }]);
+  });
 });
 
 describe('the system', () => {
@@ -242,6 +256,17 @@ describe('the token service', () => {
   });
 });
 
+describe('the keys of tokens', () => {
+  it('are published, their public halves alone', async () => {
+    const jwks = await core.send('GET', '/.well-known/jwks.json', nobody);
+    expect(jwks.json.keys).toMatchObject([{ kty: 'OKP', alg: 'EdDSA', use: 'sig' }]);
+    expect(jwks.text).not.toContain('"d"');
+    const token = await core.send('GET', '/service/token', dev);
+    const header = JSON.parse(Buffer.from(token.json.token.split('.')[0], 'base64url').toString());
+    expect(jwks.json.keys[0].kid).toBe(header.kid);
+  });
+});
+
 describe('a client that goes away', () => {
   it('in the middle of its body leaves nothing behind', async () => {
     const before = await core.database.query('SELECT 1 AS x FROM project');
@@ -259,5 +284,20 @@ describe('a client that goes away', () => {
     });
     expect((await core.send('GET', '/api/v2.0/ping', nobody)).status).toBe(200);
     expect(await core.database.query('SELECT 1 AS x FROM project')).toEqual(before);
+  });
+
+  it('or sends its body too slowly is cut off', async () => {
+    const slow = await startTestCore({ bodyMilliseconds: 100 });
+    const begun = performance.now();
+    const error = await new Promise<Error>((resolve) => {
+      const headers = { 'content-length': '100' };
+      const req = request({ host: '127.0.0.1', port: slow.port, method: 'POST', path: projects, headers });
+      req.on('error', resolve);
+      req.write('{');
+    });
+    expect(error.message).toMatch(/socket hang up|ECONNRESET/);
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect((await slow.send('GET', '/api/v2.0/ping', nobody)).status).toBe(200);
+    await slow.close();
   });
 });

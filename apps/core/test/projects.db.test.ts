@@ -106,6 +106,12 @@ describe('creating a project', () => {
     expect((await create({ project_name: 'x', storage_limit: -5 }, admin)).status).toBe(400);
   });
 
+  it('of one name by many at once succeeds once', async () => {
+    const made = await Promise.all(Array.from({ length: 5 }, () => create({ project_name: 'contested' })));
+    const statuses = made.map((answer) => answer.status);
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([201, 409, 409, 409, 409]);
+  });
+
   it('is for those whom the setting allows, in the words that Harbor has', async () => {
     await writeSettings(core.database, { projectCreation: 'administrators' });
     const answer = await create({ project_name: 'forbidden' });
@@ -249,6 +255,32 @@ describe('deleting a project', () => {
     expect((await core.send('GET', `${projects}/full/_deletable`, dev)).json.deletable).toBe(true);
     expect(await core.send('DELETE', `${projects}/full`, dev)).toMatchObject({ status: 200, text: '' });
     expect((await core.send('GET', `${projects}/full`, admin)).status).toBe(404);
+  });
+
+  it('waits for a push that is creating a repository, and is refused then', async () => {
+    await create({ project_name: 'racing' });
+    const id = (await core.send('GET', `${projects}/racing`, dev)).json.project_id;
+    const pusher = await core.session();
+    await pusher.query('BEGIN');
+    await pusher.query(`SELECT ensure_repository($1, 'racing/app')`, [id]);
+    await pusher.query(`UPDATE repository SET pushed_at = now() WHERE name = 'racing/app'`);
+    let answered = false;
+    const deletion = core.send('DELETE', `${projects}/racing`, dev).then((answer) => {
+      answered = true;
+      return answer;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(answered).toBe(false);
+    await pusher.query('COMMIT');
+    expect((await deletion).status).toBe(412);
+  });
+
+  it('makes a push that comes later find no project', async () => {
+    await create({ project_name: 'raced' });
+    const id = (await core.send('GET', `${projects}/raced`, dev)).json.project_id;
+    await core.send('DELETE', `${projects}/raced`, dev);
+    const push = core.database.query(`SELECT ensure_repository($1, 'raced/app')`, [id]);
+    await expect(push).rejects.toMatchObject({ code: 'EN003' });
   });
 
   it('frees the name, and the new project has none of the rights of the old one', async () => {

@@ -7,7 +7,7 @@ import { ActiveSigningKey, rotateSigningKeys } from '@entrepot/access/signing-ke
 import { TokenService } from '@entrepot/access/token-service';
 import { TrustedProxies } from '@entrepot/access/trusted-proxies';
 import type { Database } from '@entrepot/database/database';
-import { createTestDatabase } from '@entrepot/database/testing';
+import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
 import { SecretBox } from '@entrepot/identity/secret-box';
 import { systemClock } from '@entrepot/telemetry/clock';
 import { createLogger } from '@entrepot/telemetry/logger';
@@ -43,6 +43,8 @@ export interface TestCore {
   readonly database: Database;
   readonly denials: DenialRecord;
   readonly port: number;
+  /** Another session on the database, to force interleavings by hand. */
+  session: TestDatabase['session'];
   /** Sends a request whose path is taken exactly as it is written. */
   send(method: string, path: string, as: As, more?: TestRequest): Promise<TestAnswer>;
   close(): Promise<void>;
@@ -84,6 +86,7 @@ export async function startTestCore(changes: Partial<CoreConfig> = {}): Promise<
   return {
     database,
     denials,
+    session: test.session,
     port: (server.address() as AddressInfo).port,
     send: (method, path, as, more = {}) => send(server, { method, path, as, more }),
     close: async () => {

@@ -35,23 +35,16 @@ export class AccessGuard implements CanActivate {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const principal = await this.#authenticate(request, http.getResponse<FastifyReply>());
-    const { address } = this.#resources.origins.read(request.raw);
-    const origin = originOf(request, principal, address);
+    const origin = originOf(request, principal, this.#resources.origins.read(request.raw));
     const log = contextOf(request);
     if (log !== undefined) log.user = origin.actor;
     if (this.#config.readOnly && op.method !== 'GET' && op.method !== 'HEAD') {
       throw new AppError('READ_ONLY', 'The system is in read only mode. Any modification is prohibited.');
     }
-    try {
-      setCaller(request, { principal, origin, inProject: await this.#authorize(op, request, principal) });
-      return true;
-    } catch (error) {
-      if (error instanceof AppError && error.code === 'FORBIDDEN') {
-        const resource = request.url.split('?', 1)[0] ?? '';
-        this.#resources.denials.add(origin, { operation: op.id, resourceType: op.tag, resource });
-      }
-      throw error;
-    }
+    const caller = { principal, operation: op, origin, inProject: undefined };
+    setCaller(request, caller);
+    setCaller(request, { ...caller, inProject: await this.#authorize(op, request, principal) });
+    return true;
   }
 
   async #authorize(

@@ -1,12 +1,16 @@
 import type { FastifyRequest } from 'fastify';
 import { principalName, type Principal } from '@entrepot/access/principal';
+import type { RequestOrigin } from '@entrepot/access/request-origin';
 import type { ProjectRights } from '@entrepot/access/rights';
+import type { Operation } from '@entrepot/api-contract/operation';
 import type { Origin } from '@entrepot/catalog/manifests';
 import { AppError } from '@entrepot/errors/app-error';
 
 /** Whoever sent the request, and what the guard found out about it. */
 export interface Caller {
   readonly principal: Principal;
+  /** What is asked for. */
+  readonly operation: Operation;
   /** The project that the path names, and the caller's rights in it, of operations in a project. */
   readonly inProject: ProjectRights | undefined;
   /** Who and by which request: part of every audit row and fact. */
@@ -20,9 +24,14 @@ export function setCaller(request: FastifyRequest, caller: Caller): void {
   callers.set(request, caller);
 }
 
+/** Who sent the request; undefined before the guard knows. */
+export function findCaller(request: FastifyRequest): Caller | undefined {
+  return callers.get(request);
+}
+
 /** Who sent the request. The guard ran before, so it is known. */
 export function getCaller(request: FastifyRequest): Caller {
-  const caller = callers.get(request);
+  const caller = findCaller(request);
   if (caller === undefined) throw new Error('the access guard has not run');
   return caller;
 }
@@ -34,15 +43,15 @@ export function projectOf(caller: Caller): ProjectRights {
 }
 
 /** Who and by which request, from a request and its principal. */
-export function originOf(request: FastifyRequest, principal: Principal, address: string | undefined): Origin {
+export function originOf(request: FastifyRequest, principal: Principal, from: RequestOrigin): Origin {
   return {
     actor: principalName(principal),
     actorKind: principal.kind,
     requestId: request.id,
-    address,
+    address: from.address,
     userAgent: request.headers['user-agent'],
     method: request.method,
-    host: request.headers.host,
+    host: from.host,
   };
 }
 

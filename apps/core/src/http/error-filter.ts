@@ -1,8 +1,10 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { DenialRecord } from '@entrepot/access/audit';
 import { AppError } from '@entrepot/errors/app-error';
 import type { ErrorCode } from '@entrepot/errors/error-code';
-import type { Logger } from '@entrepot/telemetry/logger';
+import type { CoreResources } from '../core-resources.ts';
+import { findCaller } from './caller.ts';
 import { wireErrors } from './error-table.ts';
 import { allowedMethods } from './known-paths.ts';
 
@@ -13,9 +15,10 @@ export type SendError = (error: unknown, request: FastifyRequest, reply: Fastify
  * The one place where an error becomes an answer, in Harbor's form with our `detail` and `requestId` added. What is
  * no AppError is a defect: it is logged here, once, and the caller is told nothing but the request's id.
  */
-export function createSendError(log: Logger): SendError {
+export function createSendError({ log, denials }: Pick<CoreResources, 'log' | 'denials'>): SendError {
   return (error, request, reply) => {
     const refusal = toAppError(error, request);
+    if (refusal.code === 'FORBIDDEN') recordDenial(denials, request);
     const { status, code } = wireErrors[refusal.code];
     if (status === 500) {
       log.error(
@@ -48,6 +51,19 @@ export class ErrorFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     this.#send(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
+}
+
+function recordDenial(denials: DenialRecord, request: FastifyRequest): void {
+  const caller = findCaller(request);
+  if (caller === undefined) return;
+  const { id, tag } = caller.operation;
+  const resource = request.url.split('?', 1)[0] ?? '';
+  denials.add(caller.origin, {
+    operation: id,
+    resourceType: tag,
+    resource,
+    projectId: caller.inProject?.project.id,
+  });
 }
 
 function toAppError(error: unknown, request: FastifyRequest): AppError {

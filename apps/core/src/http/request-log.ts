@@ -26,6 +26,7 @@ export function observeRequests(fastify: FastifyInstance, log: Logger, metrics: 
     const context: RequestContext = { requestId: request.id };
     contexts.set(request, context);
     reply.header('x-request-id', request.id);
+    reply.header('x-content-type-options', 'nosniff');
     runInContext(context, done);
   });
   // the events that bring a body run outside the context of the request: it is entered again

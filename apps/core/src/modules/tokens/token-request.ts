@@ -11,7 +11,8 @@ export interface TokenHttpRequest {
 
 /** Reads the `GET` form (distribution's token authentication specification). */
 export function readTokenGet(request: TokenHttpRequest): TokenRequest {
-  const query = parametersOf(request.url.slice(request.url.indexOf('?') + 1), request.url.includes('?'));
+  const mark = request.url.indexOf('?');
+  const query = new URLSearchParams(mark < 0 ? '' : request.url.slice(mark + 1));
   return {
     service: query.get('service') ?? undefined,
     scopes: query.getAll('scope'),
@@ -27,7 +28,7 @@ export function readTokenGet(request: TokenHttpRequest): TokenRequest {
  * for another grant, or one without what it needs.
  */
 export function readTokenPost(request: TokenHttpRequest, body: unknown): TokenRequest {
-  const form = parametersOf(Buffer.isBuffer(body) ? body.toString('utf8') : '', true);
+  const form = new URLSearchParams(Buffer.isBuffer(body) ? body.toString('utf8') : '');
   return {
     service: form.get('service') ?? undefined,
     scopes: form.getAll('scope'),
@@ -63,8 +64,4 @@ function readAuthorization(header: string | undefined): TokenCredentials | undef
   if (credentials === undefined)
     throw new AppError('UNAUTHORIZED', 'the token service takes Basic credentials');
   return { kind: 'basic', ...credentials };
-}
-
-function parametersOf(text: string, present: boolean): URLSearchParams {
-  return new URLSearchParams(present ? text : '');
 }

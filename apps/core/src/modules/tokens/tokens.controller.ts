@@ -3,17 +3,19 @@ import type { FastifyRequest } from 'fastify';
 import { RequestOrigins } from '@entrepot/access/request-origin';
 import { TokenService, type TokenResponse } from '@entrepot/access/token-service';
 import { OutsideContract } from '../../http/endpoint.ts';
+import { KeysService } from './keys.service.ts';
 import { readTokenGet, readTokenPost, type TokenHttpRequest } from './token-request.ts';
 
-/** The token service, in both forms of distribution's specification. */
-@Controller('/service/token')
+/** The token service, in both forms of distribution's specification, and the keys that its tokens are checked by. */
+@Controller()
 export class TokensController {
   constructor(
     private readonly tokens: TokenService,
+    private readonly keys: KeysService,
     private readonly origins: RequestOrigins,
   ) {}
 
-  @Get()
+  @Get('/service/token')
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @OutsideContract()
@@ -21,12 +23,20 @@ export class TokensController {
     return this.tokens.issueTokens(readTokenGet(this.read(request)));
   }
 
-  @Post()
+  @Post('/service/token')
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @OutsideContract()
   post(@Req() request: FastifyRequest): Promise<TokenResponse> {
     return this.tokens.issueTokens(readTokenPost(this.read(request), request.body));
+  }
+
+  @Get('/.well-known/jwks.json')
+  @HttpCode(200)
+  @Header('cache-control', 'public, max-age=60')
+  @OutsideContract()
+  jwks(): Promise<{ keys: object[] }> {
+    return this.keys.jwks();
   }
 
   private read(request: FastifyRequest): TokenHttpRequest {
