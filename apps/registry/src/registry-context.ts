@@ -19,6 +19,8 @@ export interface RegistryConfig {
   readonly readOnly: boolean;
   /** Bytes of manifests that are kept in memory. */
   readonly manifestCacheBytes: number;
+  /** No other process uses the database: uploads that one, killed since, was writing to are free at the start. */
+  readonly onlyProcess?: boolean;
   /** Milliseconds after which a client that sends nothing of its body is given up; a minute unless set. */
   readonly bodyIdleMs?: number;
 }

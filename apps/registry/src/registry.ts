@@ -71,7 +71,9 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
   const meter = new RequestMeter(metrics);
   return {
     handle: (req, res) => void answer(context, meter, req, res),
-    start: async () => undefined,
+    start: async () => {
+      if (config.onlyProcess === true) await uploads.releaseAll();
+    },
     stop: async () => {
       await context.uploads.close();
       await context.pulls.flush();

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { aProject, aUser, password } from '@entrepot/access/testing';
+import { uploadPrefix } from '@entrepot/content-store/layout';
 import { digestToBytes } from '@entrepot/database/digest-bytes';
 import { parseDigest } from '@entrepot/oci/digest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -38,7 +39,7 @@ describe('pushes of blobs', () => {
   }
 
   async function stagedFiles(): Promise<string[]> {
-    return await readdir(join(registry.storageRoot, 'docker/registry/uploads')).catch(() => []);
+    return await readdir(join(registry.storageRoot, uploadPrefix)).catch(() => []);
   }
 
   describe('in one request', () => {

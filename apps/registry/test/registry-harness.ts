@@ -67,6 +67,7 @@ export interface HarnessOptions {
   /** Peers whose X-Forwarded headers are believed; loopback unless set. */
   readonly trustedProxies?: readonly string[];
   readonly bodyIdleMs?: number;
+  readonly onlyProcess?: boolean;
 }
 
 interface Shared {
@@ -135,6 +136,7 @@ async function launch(database: Database, shared: Shared, options: HarnessOption
     {
       readOnly: options.readOnly ?? false,
       manifestCacheBytes: 8 * 1024 * 1024,
+      onlyProcess: options.onlyProcess ?? false,
       ...(options.bodyIdleMs === undefined ? {} : { bodyIdleMs: options.bodyIdleMs }),
     },
     {

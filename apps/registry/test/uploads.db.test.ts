@@ -2,7 +2,7 @@ import { appendFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { aProject, aUser, password } from '@entrepot/access/testing';
-import { blobKey } from '@entrepot/content-store/layout';
+import { blobKey, uploadPrefix } from '@entrepot/content-store/layout';
 import { parseDigest } from '@entrepot/oci/digest';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -219,7 +219,7 @@ describe('uploads in pieces', () => {
       expect([answer.status, errorOf(answer).code]).toEqual([404, 'BLOB_UPLOAD_UNKNOWN']);
       expect((await client.patch(upload, 'x')).status).toBe(404);
       expect((await client.delete(upload)).status).toBe(404);
-      const staged = await readdir(join(registry.storageRoot, 'docker/registry/uploads'));
+      const staged = await readdir(join(registry.storageRoot, uploadPrefix)).catch(() => []);
       expect(staged.filter((file) => file.startsWith(uuidOf(upload)))).toEqual([]);
     });
 
@@ -279,6 +279,40 @@ describe('uploads in pieces', () => {
       expectStanding(await after.get(upload), 204, at);
       expect((await after.put(upload, digestOf(bytes), bytes.subarray(at))).status).toBe(201);
       await expectBlob(digestOf(bytes), bytes);
+    });
+  });
+
+  describe('whose process was killed', () => {
+    // a killed process leaves its lease behind, and bytes beyond the durable point
+    async function killed(): Promise<{ upload: string; bytes: Buffer }> {
+      const bytes = someBytes(10_000);
+      const upload = await client.open(name);
+      await client.patch(upload, bytes.subarray(0, 4000));
+      await registry.test.database.query(
+        `UPDATE upload SET owner = 'killed', lease_until = now() + interval '30 seconds', generation = generation + 1
+         WHERE id = $1`,
+        [uuidOf(upload)],
+      );
+      return { upload, bytes };
+    }
+
+    it('are free as soon as the only process has begun anew', async () => {
+      const { upload, bytes } = await killed();
+      expect((await client.patch(upload, bytes.subarray(4000))).status).toBe(409);
+      const again = client.at(await registry.another({ onlyProcess: true }));
+      expectStanding(await again.get(upload), 204, 4000);
+      expect((await again.put(upload, digestOf(bytes), bytes.subarray(4000))).status).toBe(201);
+      await expectBlob(digestOf(bytes), bytes);
+    });
+
+    it('stay its own among several processes until its lease has run out', async () => {
+      const { upload, bytes } = await killed();
+      const other = client.at(await registry.another());
+      expect((await other.patch(upload, bytes.subarray(4000))).status).toBe(409);
+      await registry.test.database.query('UPDATE upload SET lease_until = now() WHERE id = $1', [
+        uuidOf(upload),
+      ]);
+      expect((await other.put(upload, digestOf(bytes), bytes.subarray(4000))).status).toBe(201);
     });
   });
 
@@ -344,7 +378,7 @@ describe('uploads in pieces', () => {
       const second = client.at(await registry.another());
       const upload = await client.open(name);
       await client.patch(upload, bytes);
-      const directory = join(registry.storageRoot, 'docker/registry/uploads');
+      const directory = join(registry.storageRoot, uploadPrefix);
       for (const file of await readdir(directory)) {
         if (file.startsWith(uuidOf(upload)))
           await appendFile(join(directory, file), 'torn write after a crash');

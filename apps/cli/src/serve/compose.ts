@@ -88,7 +88,12 @@ async function startRegistry(options: ComposeOptions, access: Access): Promise<R
   const { config, database, store, box, log, metrics, teardown } = options;
   const { verifier, authenticator, origins } = access;
   const registry = createRegistry(
-    { readOnly: config.readOnly, manifestCacheBytes: config.manifestCacheMb * 1024 * 1024 },
+    {
+      readOnly: config.readOnly,
+      manifestCacheBytes: config.manifestCacheMb * 1024 * 1024,
+      // the embedded database serves nobody else, and the lock on the data directory sees to it
+      onlyProcess: config.databaseUrl === undefined,
+    },
     {
       database,
       store,
