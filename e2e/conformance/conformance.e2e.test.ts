@@ -47,7 +47,9 @@ describe.skipIf(missing.length > 0)(titleOf('conformance to the distribution spe
     entrepot = await startEntrepot();
     sandbox = new Sandbox('conformance');
     for (const { project } of runs) await entrepot.createProject(project);
-    await entrepot.sql("UPDATE project SET sparse = true WHERE name = 'sparse'");
+    const body = { metadata: { allow_sparse: 'true' } };
+    const changed = await entrepot.api('PUT', '/api/v2.0/projects/sparse', { body });
+    expect(changed.status).toBe(200);
   });
   afterAll(async () => {
     await entrepot?.remove();

@@ -327,7 +327,9 @@ describe('hostile input', () => {
     });
 
     it('take sizes that add up beyond every integer', async () => {
-      await registry.test.database.query(`INSERT INTO project (name, sparse) VALUES ('endless', true)`);
+      await registry.test.database.query(
+        `INSERT INTO project (name, metadata) VALUES ('endless', '{"allow_sparse":"true"}')`,
+      );
       const endless = await Client.as(registry, admin, 'endless/app');
       const size = Number.MAX_SAFE_INTEGER;
       const layers = Array.from({ length: 2000 }, (_, index) => ({

@@ -122,7 +122,7 @@ describe('pushes of manifests', () => {
     });
 
     it('are taken in a project that allows it, and made whole by what arrives', async () => {
-      await rows(`INSERT INTO project (name, sparse) VALUES ('sparse', true)`);
+      await rows(`INSERT INTO project (name, metadata) VALUES ('sparse', '{"allow_sparse":"true"}')`);
       const sparse = await Client.as(registry, admin, 'sparse/app');
       const bytes = someBytes();
       const layer = { mediaType: layerType, digest: digestOf(bytes), size: bytes.length };

@@ -22,6 +22,7 @@ export const ProjectMetadata = z
     max_upstream_conn: setting,
     proxy_cache_local_on_not_found: setting,
     proxy_referrer_api: setting,
+    allow_sparse: setting.meta({ description: 'Takes manifests whose content is not there. Not in Harbor.' }),
     proxy_cache_filter_pattern: setting,
     proxy_cache_filter_kind: setting,
   })

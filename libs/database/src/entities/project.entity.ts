@@ -13,8 +13,8 @@ export class ProjectEntity {
   declare cveAllowlist: CveAllowlist;
   /** Bytes; null for no limit. */
   @Column({ name: 'storage_limit', type: 'bigint', nullable: true }) declare storageLimit: number | null;
-  /** Takes manifests whose content is not there. */
-  @Column({ type: 'boolean', default: false }) declare sparse: boolean;
+  /** Takes manifests whose content is not there: the setting `allow_sparse` of the metadata. */
+  @Column({ type: 'boolean', insert: false, update: false }) declare readonly sparse: boolean;
   @Column({ name: 'access_version', type: 'integer', default: 1 }) declare accessVersion: number;
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' }) declare createdAt: Date;
   @Column({ name: 'updated_at', type: 'timestamptz', default: () => 'now()' }) declare updatedAt: Date;

@@ -53,7 +53,7 @@ CREATE TABLE project (
   cve_allowlist jsonb NOT NULL DEFAULT '{"items":[]}',
   storage_limit bigint CHECK (storage_limit > 0),
   -- takes manifests whose content is not there (yet): mirrors that hold some platforms only
-  sparse boolean NOT NULL DEFAULT false,
+  sparse boolean NOT NULL GENERATED ALWAYS AS (coalesce(metadata ->> 'allow_sparse', '') = 'true') STORED,
   access_version integer NOT NULL DEFAULT 1,
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now(),

@@ -10,6 +10,7 @@ const flags = new Set([
   'reuse_sys_cve_allowlist',
   'proxy_cache_local_on_not_found',
   'proxy_referrer_api',
+  'allow_sparse',
 ]);
 const severities = ['none', 'low', 'medium', 'high', 'critical'];
 const whole = /^-?\d{1,9}$/;
