@@ -65,6 +65,14 @@ export interface ErrorAnswer extends WireError {
   readonly unexpected: boolean;
 }
 
+// what the storage says names paths of the machine, and helps nobody but those who look after it
+const storageMessages: Partial<Record<ErrorCode, (requestId: string) => string>> = {
+  STORAGE_FULL: (id) =>
+    `no room is left on the storage of this registry: its administrator has to make some (request ${id})`,
+  STORAGE_FAILED: (id) =>
+    `the storage of this registry failed: push it again, and tell the administrator of request ${id} if that fails too`,
+};
+
 /** Finds the wire form of whatever was thrown. */
 export function toErrorAnswer(error: unknown, requestId: string): ErrorAnswer {
   if (!(error instanceof AppError)) {
@@ -77,10 +85,10 @@ export function toErrorAnswer(error: unknown, requestId: string): ErrorAnswer {
       unexpected: true,
     };
   }
-  const { message, detail, retryAfter } = error;
+  const { code, message, detail, retryAfter } = error;
   return {
-    ...registryErrors[error.code],
-    message,
+    ...registryErrors[code],
+    message: storageMessages[code]?.(requestId) ?? message,
     detail,
     retryAfter,
     unexpected: registryErrors[error.code].status === 500,
