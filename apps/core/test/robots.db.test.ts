@@ -254,6 +254,13 @@ describe('listing robots', () => {
     expect((await list(`${once}&page=99`, owner)).json).toEqual([]);
   });
 
+  it('of a project that does not exist looks like one without rights, but to administrators', async () => {
+    const ask = (as: As) =>
+      core.send('GET', `${robots}?q=${encodeURIComponent('Level=project,ProjectID=99999')}`, as);
+    expect((await ask(owner)).status).toBe(403);
+    expect((await ask(admin)).status).toBe(404);
+  });
+
   it.each(['Level=project', 'Level=team', 'Level=project,ProjectID=x'])('refuses q=%s', async (q) => {
     expect((await core.send('GET', `${robots}?q=${encodeURIComponent(q)}`, admin)).status).toBe(400);
   });

@@ -44,7 +44,7 @@ export interface TestCore {
   readonly denials: DenialRecord;
   readonly port: number;
   /** Another session on the database, to force interleavings by hand. */
-  session: TestDatabase['session'];
+  session(): ReturnType<TestDatabase['session']>;
   /** Sends a request whose path is taken exactly as it is written. */
   send(method: string, path: string, as: As, more?: TestRequest): Promise<TestAnswer>;
   close(): Promise<void>;
@@ -86,7 +86,7 @@ export async function startTestCore(changes: Partial<CoreConfig> = {}): Promise<
   return {
     database,
     denials,
-    session: test.session,
+    session: () => test.session(),
     port: (server.address() as AddressInfo).port,
     send: (method, path, as, more = {}) => send(server, { method, path, as, more }),
     close: async () => {

@@ -9,7 +9,7 @@ import { can } from '@entrepot/policy/rights';
 import type { Authenticate } from '../auth/strategies.ts';
 import type { CoreConfig } from '../core-config.ts';
 import type { CoreResources } from '../core-resources.ts';
-import { originOf, refuse, setCaller } from './caller.ts';
+import { isAdministrator, originOf, refuse, setCaller } from './caller.ts';
 import { isOutsideContract, operationOf } from './endpoint.ts';
 import { projectOfPath } from './project-of-path.ts';
 import { contextOf } from './request-log.ts';
@@ -80,8 +80,4 @@ export class AccessGuard implements CanActivate {
     }
     throw refuse(principal, `${permission} in this project`);
   }
-}
-
-function isAdministrator(principal: Principal): boolean {
-  return principal.kind === 'user' && principal.administrator;
 }

@@ -61,3 +61,8 @@ export function refuse(principal: Principal, what: string): AppError {
     ? new AppError('UNAUTHORIZED', `log in: ${what} is not for everybody`)
     : new AppError('FORBIDDEN', `${principal.name} may not: ${what}`);
 }
+
+/** Whether a principal is an administrator, who is told what exists and what does not. */
+export function isAdministrator(principal: Principal): boolean {
+  return principal.kind === 'user' && principal.administrator;
+}

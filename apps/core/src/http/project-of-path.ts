@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Principal } from '@entrepot/access/principal';
 import { rightsForRepository, rightsInProjects, type ProjectRights } from '@entrepot/access/rights';
+import { nameHeader } from '@entrepot/api-contract/request-values';
 import type { Database } from '@entrepot/database/database';
 import { parseProjectName } from '@entrepot/oci/project-name';
 import { parseRepositoryName } from '@entrepot/oci/repository-name';
@@ -18,7 +19,7 @@ export async function projectOfPath(
   principal: Principal,
 ): Promise<ProjectRights | undefined> {
   const params = named.parse(request.params);
-  const isName = params.project_name !== undefined || request.headers['x-is-resource-name'] === 'true';
+  const isName = params.project_name !== undefined || nameHeader.parse(request.headers)['x-is-resource-name'];
   return await findProjectRights(
     database,
     principal,

@@ -5,7 +5,7 @@ import type { createProject as operation } from '@entrepot/api-contract/projects
 import type { Database } from '@entrepot/database/database';
 import { AppError } from '@entrepot/errors/app-error';
 import { parseProjectName, type ProjectName } from '@entrepot/oci/project-name';
-import type { Caller } from '../../http/caller.ts';
+import { isAdministrator, type Caller } from '../../http/caller.ts';
 import { checkMetadata } from './project-metadata.ts';
 import { dropNull, flagOf, toStoredAllowlist } from './projects.service.ts';
 
@@ -70,7 +70,7 @@ function readName(text: string): ProjectName {
 
 // only administrators choose: to everybody else the member means nothing, as in Harbor
 function readLimit(given: number | null | undefined, principal: Principal): number | undefined {
-  if (principal.kind !== 'user' || !principal.administrator) return undefined;
+  if (!isAdministrator(principal)) return undefined;
   if (given === null || given === undefined || given === 0 || given === -1) return undefined;
   if (given < 0 || given > largestLimit) {
     throw new AppError(

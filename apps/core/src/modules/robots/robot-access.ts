@@ -1,9 +1,10 @@
+import type { Principal } from '@entrepot/access/principal';
 import { rightsInProjects, rightsInSystem } from '@entrepot/access/rights';
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
 import { AppError } from '@entrepot/errors/app-error';
-import { can } from '@entrepot/policy/rights';
-import { refuse, type Caller } from '../../http/caller.ts';
+import { can, noRights, type Rights } from '@entrepot/policy/rights';
+import { isAdministrator, refuse, type Caller } from '../../http/caller.ts';
 import { robotFrom, robotSelect, type RobotRow } from './robot-rows.ts';
 
 const byId = statement<RobotRow>(
@@ -28,9 +29,17 @@ export async function checkRobotAccess(
   const rights =
     projectId === undefined
       ? await rightsInSystem(database, principal)
-      : (await rightsInProjects(database, principal, [projectId])).get(projectId)?.rights;
-  if (rights !== undefined && can(rights, permission)) return;
+      : await rightsInProject(database, principal, projectId);
+  if (can(rights, permission)) return;
   throw refuse(principal, `${permission} ${projectId === undefined ? 'in the system' : 'in this project'}`);
+}
+
+async function rightsInProject(database: Database, principal: Principal, projectId: number): Promise<Rights> {
+  const found = (await rightsInProjects(database, principal, [projectId])).get(projectId);
+  if (found === undefined && isAdministrator(principal)) {
+    throw new AppError('PROJECT_NOT_FOUND', `there is no project with the id ${projectId}`);
+  }
+  return found?.rights ?? noRights;
 }
 
 /** A robot with which the caller may do this. `NOT_FOUND` for an unknown one, whoever asks. */

@@ -13,6 +13,7 @@ import {
   type RobotLevel,
 } from '@entrepot/policy/robot-permissions';
 import type { z } from 'zod';
+import { isAdministrator } from '../../http/caller.ts';
 
 /** Permissions of a robot as they are stored; a project of null is every project. */
 export interface Grant {
@@ -80,7 +81,7 @@ export async function writeGrants(
 
 // a project that does not exist is refused as one in which the giver holds nothing
 function unknownProject(giver: Principal, name: string, permissions: readonly Permission[]): AppError {
-  return giver.kind === 'user' && giver.administrator
+  return isAdministrator(giver)
     ? new AppError('PROJECT_NOT_FOUND', `permissions: there is no project ${name}`)
     : notHeld(permissions);
 }

@@ -9,7 +9,7 @@ import { can, permissionsInProject } from '@entrepot/policy/rights';
 import { robotProjectPermissions, robotSystemPermissions } from '@entrepot/policy/robot-catalogue';
 import { projectAdminRoleId } from '@entrepot/policy/roles';
 import { systemPermissions } from '@entrepot/policy/system-permissions';
-import { refuse, type Caller } from '../../http/caller.ts';
+import { isAdministrator, refuse, type Caller } from '../../http/caller.ts';
 
 const administersProject = statement<{ id: number }>(
   'project-member.administers',
@@ -46,7 +46,7 @@ export class PermissionsService {
   ): Promise<ResultOf<typeof getPermissions>> {
     const { principal } = caller;
     const project = robotProjectPermissions.map(splitPermission);
-    if (principal.kind === 'user' && principal.administrator) {
+    if (isAdministrator(principal)) {
       return { system: robotSystemPermissions.map(splitPermission), project };
     }
     const administers =
