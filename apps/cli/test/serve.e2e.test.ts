@@ -1,9 +1,9 @@
 import { createServer } from 'node:net';
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn, spawnSync } from 'node:child_process';
-import { findRunningConnection } from '@entrepot/embedded-postgres/embedded-postgres';
+import { findRunningConnection, startEmbeddedPostgres } from '@entrepot/embedded-postgres/embedded-postgres';
 import { Database } from '@entrepot/database/database';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { prepare } from '../../../tools/bootstrap.mjs';
@@ -63,6 +63,35 @@ describe('a start', () => {
     const url = await second.ready();
     expect(second.said).toContain('ENTREPOT_ADMIN_PASSWORD is ignored');
     await new Client(url, password).pull('library/first', 'v1');
+  });
+});
+
+describe('a database of the operator', () => {
+  it('is used instead of the embedded one', async () => {
+    const server = await startEmbeddedPostgres({ dataDir: join(root, 'elsewhere') });
+    onTestFinished(() => server.stop());
+    const product = startProduct(dataDir, { ENTREPOT_DATABASE_URL: server.url });
+    const client = new Client(await product.ready(), product.password);
+    await client.push('library/first', 'v1');
+    await expect(client.pull('library/first', 'v1')).resolves.toBeUndefined();
+    expect((await product.stop()).code).toBe(0);
+    expect(await readdir(dataDir)).not.toContain('postgres-18');
+    expect(server.pid).toBeDefined();
+  });
+
+  it('that does not answer, or does not let us in, is told in one sentence', async () => {
+    const server = await startEmbeddedPostgres({ dataDir: join(root, 'elsewhere') });
+    onTestFinished(() => server.stop());
+    const away = await startProduct(dataDir, { ENTREPOT_DATABASE_URL: 'postgresql://a:b@127.0.0.1:1/c' })
+      .ended;
+    expect(away.code).toBe(1);
+    expect(away.said.trim()).toMatch(
+      /^entrepot: the database of ENTREPOT_DATABASE_URL cannot be used: [^\n]*ECONNREFUSED[^\n]*$/,
+    );
+    const url = server.url.replace('entrepot@', 'stranger@');
+    const refused = await startProduct(dataDir, { ENTREPOT_DATABASE_URL: url }).ended;
+    expect(refused.code).toBe(78);
+    expect(refused.said.trim()).toMatch(/cannot be used: role "stranger" does not exist$/);
   });
 });
 
