@@ -69,9 +69,19 @@ export class BlobWriter {
     return this.#sendOrWait();
   }
 
+  /** Hands everything that was taken to the storage, which may still be full. It need not be durable yet. */
+  async drain(): Promise<void> {
+    this.#throwFailure();
+    while (this.#inFlight !== undefined || this.#gatheredBytes > 0) {
+      this.#inFlight ??= this.#send();
+      await this.#inFlight;
+      this.#throwFailure();
+    }
+  }
+
   /** Makes every byte that was taken durable. */
   async flush(): Promise<FlushedUpload> {
-    await this.#drain();
+    await this.drain();
     const state = await this.#guard(this.#appender.flush());
     return { state, size: this.#size };
   }
@@ -100,7 +110,7 @@ export class BlobWriter {
         `the bytes that arrived are ${actual}, not ${digest}: send them again`,
       );
     }
-    await this.#drain();
+    await this.drain();
     return this.#guard(this.#appender.publish(blobKey(digest), options));
   }
 
@@ -118,7 +128,7 @@ export class BlobWriter {
 
   async #hexOf(algorithm: DigestAlgorithm): Promise<string> {
     if (algorithm === this.algorithm) return this.#hash.copy().digest('hex');
-    await this.#drain();
+    await this.drain();
     const hash = createHash(algorithm);
     await this.#guard(this.#appender.readBack((chunk) => void hash.update(chunk)));
     return hash.digest('hex');
@@ -150,15 +160,6 @@ export class BlobWriter {
     } finally {
       this.#budget.release(bytes);
       this.#inFlight = undefined;
-    }
-  }
-
-  async #drain(): Promise<void> {
-    this.#throwFailure();
-    while (this.#inFlight !== undefined || this.#gatheredBytes > 0) {
-      this.#inFlight ??= this.#send();
-      await this.#inFlight;
-      this.#throwFailure();
     }
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { Blobs } from '@entrepot/catalog/blobs';
 import type { UploadIdentity, UploadLease, Uploads } from '@entrepot/catalog/uploads';
 import type { BlobWriter } from '@entrepot/content-store/blob-writer';
@@ -12,7 +12,7 @@ import { LiveWriters, type LiveWriter } from './live-writers.ts';
 
 /** The bytes of one request. `length`: its Content-Length. `start`: where its Content-Range begins. */
 export interface UploadBody {
-  readonly stream: IncomingMessage;
+  readonly stream: Readable;
   readonly length: number | undefined;
   readonly start: number | undefined;
   readonly signal: AbortSignal | undefined;
@@ -72,11 +72,12 @@ export class UploadSession {
       const live = await this.#writerAt(upload, lease, body);
       const hadBody = body.length !== 0;
       if (hadBody) await this.#receiveLast(upload, lease, live, body);
-      if ((await live.writer.digest(digestAlgorithm(digest))) !== digest) {
+      const orAbandon = this.#orAbandon(upload, lease, live);
+      if ((await orAbandon(live.writer.digest(digestAlgorithm(digest)))) !== digest) {
         await this.#keepPrefix(upload, lease, live, hadBody);
         throw differentBytes(digest);
       }
-      await this.#publish(upload, lease.generation, live.writer, digest);
+      await orAbandon(this.#publish(upload, lease.generation, live.writer, digest));
       await this.#forgetReplaced(upload.id, live);
       return live.writer.size;
     });
@@ -190,6 +191,8 @@ export class UploadSession {
     const stopExtending = this.#extend(upload.id, lease.generation);
     try {
       await this.#fill(live.writer, body);
+      // a storage that is full says so now, while the upload can still go on
+      await live.writer.drain();
     } catch (error) {
       if (isAppError(error, 'BODY_ABORTED')) await this.#save(upload, lease, live).catch(() => undefined);
       else await this.#abandon(upload, lease, live);
@@ -224,6 +227,21 @@ export class UploadSession {
   async #abandon(upload: UploadIdentity, lease: UploadLease, live: LiveWriter): Promise<void> {
     await live.writer.close().catch(() => undefined);
     await this.#parts.uploads.release(upload.id, lease.generation).catch(() => undefined);
+  }
+
+  #orAbandon(
+    upload: UploadIdentity,
+    lease: UploadLease,
+    live: LiveWriter,
+  ): <T>(work: Promise<T>) => Promise<T> {
+    return async (work) => {
+      try {
+        return await work;
+      } catch (error) {
+        await this.#abandon(upload, lease, live);
+        throw error;
+      }
+    };
   }
 
   async #keepPrefix(

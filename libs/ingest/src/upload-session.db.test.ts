@@ -1,0 +1,276 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Blobs } from '@entrepot/catalog/blobs';
+import { aDigest, ContentBuilder, repositoryName } from '@entrepot/catalog/testing/content-builder';
+import { Uploads, type UploadIdentity } from '@entrepot/catalog/uploads';
+import { ContentStore } from '@entrepot/content-store/content-store';
+import { blobKey, uploadPrefix } from '@entrepot/content-store/layout';
+import { digestToBytes } from '@entrepot/database/digest-bytes';
+import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
+import { AppError } from '@entrepot/errors/app-error';
+import type { Digest } from '@entrepot/oci/digest';
+import type { Appender, ChunkConsumer, ResumePoint } from '@entrepot/storage/driver';
+import { FilesystemDriver } from '@entrepot/storage/filesystem/filesystem-driver';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UploadSession, type UploadBody } from './upload-session.ts';
+
+const repository = repositoryName('sessions/app');
+
+/** A file system that can be full. */
+class FillingDriver extends FilesystemDriver {
+  full = false;
+
+  override async create(key: string): Promise<Appender> {
+    return this.#filling(await super.create(key));
+  }
+
+  override async resume(
+    key: string,
+    from: ResumePoint,
+    prefix: ChunkConsumer,
+  ): Promise<Appender | undefined> {
+    const appender = await super.resume(key, from, prefix);
+    return appender && this.#filling(appender);
+  }
+
+  #filling(appender: Appender): Appender {
+    const append = appender.append.bind(appender);
+    appender.append = async (chunks) => {
+      if (this.full) throw new AppError('STORAGE_FULL', 'the disk is full');
+      await append(chunks);
+    };
+    return appender;
+  }
+}
+
+describe('upload sessions', () => {
+  let test: TestDatabase;
+  let root: string;
+  let driver: FillingDriver;
+  let store: ContentStore;
+  let projectId: number;
+
+  beforeAll(async () => {
+    test = await createTestDatabase();
+    projectId = await new ContentBuilder(test.database).aProject('sessions');
+    root = await mkdtemp(join(tmpdir(), 'entrepot-ingest-'));
+    driver = new FillingDriver({ root });
+    store = new ContentStore(driver);
+  });
+  afterAll(async () => {
+    await test.close();
+    await rm(root, { recursive: true, force: true });
+  });
+
+  /** The uploads of one process. */
+  function aSession(): UploadSession {
+    const { database } = test;
+    return new UploadSession({
+      store,
+      uploads: new Uploads(database),
+      blobs: new Blobs(database),
+      owner: randomUUID(),
+    });
+  }
+
+  function anUpload(): UploadIdentity {
+    return { id: randomUUID(), repository, projectId, principal: 'user:1', algorithm: 'sha256' };
+  }
+
+  function bodyOf(bytes: Buffer, start?: number): UploadBody {
+    return {
+      stream: Readable.from([bytes], { objectMode: false }),
+      length: bytes.length,
+      start,
+      signal: undefined,
+    };
+  }
+
+  const nothing = (): UploadBody => bodyOf(Buffer.alloc(0));
+
+  async function contentOf(digest: Digest): Promise<Buffer | undefined> {
+    return await store.readWhole(digest, 100_000_000);
+  }
+
+  async function stateOf(digest: Digest): Promise<string | undefined> {
+    const [row] = await test.database.query<{ state: string }>('SELECT state FROM blob WHERE digest = $1', [
+      digestToBytes(digest),
+    ]);
+    return row?.state;
+  }
+
+  async function setState(digest: Digest, state: string): Promise<void> {
+    await test.database.query(
+      'DELETE FROM repository_blob WHERE blob_id = (SELECT id FROM blob WHERE digest = $1)',
+      [digestToBytes(digest)],
+    );
+    await test.database.query('UPDATE blob SET state = $2, live = $3 WHERE digest = $1', [
+      digestToBytes(digest),
+      state,
+      state === 'live' || state === 'damaged',
+    ]);
+  }
+
+  async function push(session: UploadSession, bytes: Buffer): Promise<Digest> {
+    const digest = aDigest(bytes);
+    await session.finish(anUpload(), bodyOf(bytes), digest, true);
+    return digest;
+  }
+
+  it('keep nothing on the storage but the blob', async () => {
+    const session = aSession();
+    const digest = await push(session, randomBytes(1000));
+    const upload = anUpload();
+    await session.append(upload, bodyOf(randomBytes(1000)));
+    await session.cancel(upload);
+    for await (const { key } of driver.list(uploadPrefix)) expect(key).toBe('nothing');
+    expect(await stateOf(digest)).toBe('live');
+  });
+
+  it('go on from the durable point after the disk was full', async () => {
+    const session = aSession();
+    const bytes = randomBytes(3_000_000);
+    const upload = anUpload();
+    await session.append(upload, bodyOf(bytes.subarray(0, 1_000_000)));
+    driver.full = true;
+    const full = session.append(upload, bodyOf(bytes.subarray(1_000_000), 1_000_000));
+    await expect(full).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+    const put = session.finish(upload, bodyOf(bytes.subarray(1_000_000)), aDigest(bytes), false);
+    await expect(put).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+    await expect(push(session, randomBytes(10))).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+    driver.full = false;
+    const rest = bodyOf(bytes.subarray(1_000_000), 1_000_000);
+    expect(await session.append(upload, rest)).toBe(bytes.length);
+    await session.finish(upload, nothing(), aDigest(bytes), false);
+    expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);
+  });
+
+  it('tell a writer that was taken over, and keep what the other did', async () => {
+    const [one, two] = [aSession(), aSession()];
+    const bytes = randomBytes(500_000);
+    const upload = anUpload();
+    await one.append(upload, bodyOf(bytes.subarray(0, 100_000)));
+    const stream = new PassThrough();
+    const stuck = one.append(upload, { stream, length: 100_000, start: undefined, signal: undefined });
+    stream.write(randomBytes(50_000));
+    await sleep(50);
+    await test.database.query('UPDATE upload SET lease_until = now() WHERE id = $1', [upload.id]);
+    expect(await two.append(upload, bodyOf(bytes.subarray(100_000, 200_000)))).toBe(200_000);
+    stream.end(randomBytes(50_000));
+    await expect(stuck).rejects.toMatchObject({ code: 'UPLOAD_BUSY' });
+    expect(await one.append(upload, bodyOf(bytes.subarray(200_000), 200_000))).toBe(bytes.length);
+    await two.finish(upload, nothing(), aDigest(bytes), false);
+    expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);
+  });
+
+  it('leave nothing of any process that took part', async () => {
+    const bytes = randomBytes(300_000);
+    const upload = anUpload();
+    const processes = [aSession(), aSession(), aSession()];
+    for (const [index, session] of processes.entries()) {
+      await session.append(upload, bodyOf(bytes.subarray(index * 100_000, (index + 1) * 100_000)));
+    }
+    await aSession().finish(upload, nothing(), aDigest(bytes), false);
+    const left: string[] = [];
+    for await (const { key } of driver.list(uploadPrefix)) if (key.includes(upload.id)) left.push(key);
+    expect(left).toEqual([]);
+  });
+
+  it('end a wait when the signal says so, and keep what came', async () => {
+    const session = aSession();
+    const upload = anUpload();
+    const stream = new PassThrough();
+    const controller = new AbortController();
+    const stopping = new AppError('BODY_ABORTED', 'the registry stops');
+    const append = session.append(upload, {
+      stream,
+      length: 1000,
+      start: undefined,
+      signal: controller.signal,
+    });
+    stream.write(randomBytes(300));
+    await sleep(50);
+    controller.abort(stopping);
+    await expect(append).rejects.toBe(stopping);
+    expect(await session.append(upload, bodyOf(randomBytes(5), 300))).toBe(305);
+  });
+
+  it('take a body whose length nobody knows', async () => {
+    const session = aSession();
+    const bytes = randomBytes(10_000);
+    const body = {
+      stream: Readable.from([bytes], { objectMode: false }),
+      length: undefined,
+      start: undefined,
+      signal: undefined,
+    };
+    await session.finish(anUpload(), body, aDigest(bytes), true);
+    expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);
+  });
+
+  it('refuse a body that is shorter than it said', async () => {
+    const session = aSession();
+    const upload = anUpload();
+    const short = { ...bodyOf(randomBytes(10)), length: 20 };
+    await expect(session.append(upload, short)).rejects.toMatchObject({ code: 'SIZE_INVALID' });
+    expect(await session.append(upload, bodyOf(randomBytes(1), 10))).toBe(11);
+  });
+
+  it('say so when the bytes are gone from the storage', async () => {
+    const upload = anUpload();
+    await aSession().append(upload, bodyOf(randomBytes(1000)));
+    for await (const { key } of driver.list(uploadPrefix)) {
+      if (key.includes(upload.id)) await driver.remove([key]);
+    }
+    const later = aSession().append(upload, bodyOf(randomBytes(1)));
+    await expect(later).rejects.toMatchObject({ code: 'UPLOAD_NOT_FOUND' });
+  });
+
+  it.each(['quarantined', 'committing', 'damaged'])(
+    'revive a blob that is %s, with bytes or without',
+    async (state) => {
+      const session = aSession();
+      for (const isThere of [true, false]) {
+        const bytes = randomBytes(1000);
+        const digest = await push(session, bytes);
+        if (!isThere) await driver.remove([blobKey(digest)]);
+        await setState(digest, state);
+        await push(session, bytes);
+        expect(await stateOf(digest)).toBe('live');
+        expect((await contentOf(digest))?.equals(bytes)).toBe(true);
+      }
+    },
+  );
+
+  it('wait for a blob that is being removed, and publish it anew', async () => {
+    const session = aSession();
+    const bytes = randomBytes(1000);
+    const digest = await push(session, bytes);
+    await setState(digest, 'deleting');
+    const again = push(session, bytes);
+    await sleep(200);
+    // the collector's last steps
+    await driver.remove([blobKey(digest)]);
+    await test.database.query(
+      'DELETE FROM blob_review WHERE blob_id = (SELECT id FROM blob WHERE digest = $1)',
+      [digestToBytes(digest)],
+    );
+    await test.database.query('DELETE FROM blob WHERE digest = $1', [digestToBytes(digest)]);
+    await again;
+    expect(await stateOf(digest)).toBe('live');
+    expect((await contentOf(digest))?.equals(bytes)).toBe(true);
+  });
+
+  it('refuse, with a time to come back, a blob whose removal takes long', async () => {
+    const session = aSession();
+    const bytes = randomBytes(1000);
+    const digest = await push(session, bytes);
+    await setState(digest, 'deleting');
+    await expect(push(session, bytes)).rejects.toMatchObject({ code: 'BLOB_BUSY', retryAfter: 5 });
+    expect(await stateOf(digest)).toBe('deleting');
+  });
+});
