@@ -46,15 +46,20 @@ export interface BlobPushPlan extends Common {
   readonly size: number;
 }
 
-/** PUT of manifests, each different from all others, under a tag of its own each; spread as the blobs are. */
-export interface ManifestPushPlan extends Common {
-  readonly kind: 'push-manifests';
-  readonly repositories: readonly Repository[];
-  /** Config and layers: they must be in every one of the repositories. */
+/** A repository and blobs that lie in it. */
+export interface Image extends Repository {
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
-  /** Tags are this and a number that counts up. */
+}
+
+/** PUT of manifests, each different from all others; operation i goes to image i modulo their number. */
+export interface ManifestPushPlan extends Common {
+  readonly kind: 'push-manifests';
+  readonly images: readonly Image[];
+  /** Tags are this and the number of the operation. */
   readonly tagPrefix: string;
+  /** After so many operations the tags come again; without it each operation makes a new one. */
+  readonly tags?: number;
 }
 
 /** What the load process can be asked to do. */
