@@ -182,7 +182,7 @@ describe('artifacts', () => {
     expect(byTag.json.pull_time).toBe('0001-01-01T00:00:00.000Z');
     expect((await get(`${team}/get/artifacts/${digest}`)).json).toEqual(byTag.json);
     expect((await get(`${team}/get/artifacts/${encodeURIComponent(digest)}`)).json).toEqual(byTag.json);
-    for (const reference of ['v2', 'sha256:abc', '-', '%00']) {
+    for (const reference of ['v2', 'sha256:abc', '-', 'a%2520b']) {
       expect((await get(`${team}/get/artifacts/${reference}`)).status).toBe(404);
     }
   });

@@ -47,6 +47,8 @@ describe('q', () => {
     'name=[1~2~3]',
     'name={a',
     'name=(a',
+    'name=a\0',
+    'name=%00',
   ])('refuses %j as a bad request', (q) => {
     expect(() => parseListQuery({ q })).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
   });

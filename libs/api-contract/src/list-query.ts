@@ -64,6 +64,7 @@ export function listKey(name: string): string {
 
 function parseTerms(q: string): readonly Term[] {
   const decoded = decodeAgain(q);
+  if (decoded.includes('\0')) throw new AppError('BAD_REQUEST', 'q: must be text without null characters');
   return decoded === '' ? [] : decoded.split(',').map(parseTerm);
 }
 

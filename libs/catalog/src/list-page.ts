@@ -102,7 +102,7 @@ function matchRange(
 function convert(column: ListColumn, key: string, text: string): unknown {
   switch (column.type) {
     case 'text':
-      return text.replaceAll('\0', '');
+      return text;
     case 'number':
       if (!/^[+-]?\d{1,15}$/.test(text))
         throw new AppError('BAD_REQUEST', `q: ${key} must be a whole number`);
@@ -121,7 +121,7 @@ function convert(column: ListColumn, key: string, text: string): unknown {
 
 /** A text in which nothing is a wildcard to LIKE. */
 export function escapeLike(text: string): string {
-  return text.replaceAll('\0', '').replaceAll(/[\\%_]/g, String.raw`\$&`);
+  return text.replaceAll(/[\\%_]/g, String.raw`\$&`);
 }
 
 function orderOf(source: ListSource, list: ListQuery): string {

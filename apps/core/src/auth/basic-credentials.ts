@@ -10,5 +10,8 @@ export function parseBasicCredentials(header: string): BasicCredentials | undefi
   if (encoded === undefined) return undefined;
   const text = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = text.indexOf(':');
-  return colon < 0 ? undefined : { username: text.slice(0, colon), password: text.slice(colon + 1) };
+  // no account has such a name, and the database would not take the question
+  return colon < 0 || text.includes('\0')
+    ? undefined
+    : { username: text.slice(0, colon), password: text.slice(colon + 1) };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseListQuery, type ListQuery } from '@entrepot/api-contract/list-query';
 import type { InputOf, Operation } from '@entrepot/api-contract/operation';
 import { AppError } from '@entrepot/errors/app-error';
+import { findUnstorable } from './storable-text.ts';
 
 /**
  * Reads everything that a request carries for an operation. Broken JSON, a member of the wrong JSON type and a
@@ -43,8 +44,14 @@ type Place = 'path' | 'query' | 'header' | 'body';
 function parse(schema: z.ZodType | undefined, place: Place, value: unknown): unknown {
   if (schema === undefined) return undefined;
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw refusal(place, result.error.issues);
+  if (!result.success) throw refusal(place, result.error.issues);
+  // what the schema let through is no deeper than the schema
+  const unstorable = findUnstorable(result.data);
+  if (unstorable === undefined) return result.data;
+  throw new AppError(
+    'BAD_REQUEST',
+    `${unstorable || place} in ${place}: must be text without null characters`,
+  );
 }
 
 function refusal(place: Place, issues: readonly z.core.$ZodIssue[]): AppError {

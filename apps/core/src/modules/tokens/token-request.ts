@@ -1,5 +1,6 @@
 import type { TokenCredentials, TokenRequest } from '@entrepot/access/token-service';
 import { AppError } from '@entrepot/errors/app-error';
+import { isStorable } from '../../http/storable-text.ts';
 import { parseBasicCredentials } from '../../auth/basic-credentials.ts';
 
 /** As much of a request to the token service as it reads. */
@@ -12,7 +13,7 @@ export interface TokenHttpRequest {
 /** Reads the `GET` form (distribution's token authentication specification). */
 export function readTokenGet(request: TokenHttpRequest): TokenRequest {
   const mark = request.url.indexOf('?');
-  const query = new URLSearchParams(mark < 0 ? '' : request.url.slice(mark + 1));
+  const query = readParameters(mark < 0 ? '' : request.url.slice(mark + 1));
   return {
     service: query.get('service') ?? undefined,
     scopes: query.getAll('scope'),
@@ -28,7 +29,7 @@ export function readTokenGet(request: TokenHttpRequest): TokenRequest {
  * for another grant, or one without what it needs.
  */
 export function readTokenPost(request: TokenHttpRequest, body: unknown): TokenRequest {
-  const form = new URLSearchParams(Buffer.isBuffer(body) ? body.toString('utf8') : '');
+  const form = readParameters(Buffer.isBuffer(body) ? body.toString('utf8') : '');
   return {
     service: form.get('service') ?? undefined,
     scopes: form.getAll('scope'),
@@ -37,6 +38,13 @@ export function readTokenPost(request: TokenHttpRequest, body: unknown): TokenRe
     clientId: form.get('client_id') ?? undefined,
     address: request.address,
   };
+}
+
+function readParameters(text: string): URLSearchParams {
+  const parameters = new URLSearchParams(text);
+  const wrong = [...parameters].find(([, value]) => !isStorable(value));
+  if (wrong === undefined) return parameters;
+  throw new AppError('BAD_REQUEST', `${wrong[0].slice(0, 32)}: must be text without null characters`);
 }
 
 function readGrant(form: URLSearchParams): TokenCredentials {
