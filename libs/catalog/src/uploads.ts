@@ -73,7 +73,7 @@ const cancel = statement<{ generation: number; state_generation: number }>(
   `INSERT INTO upload (id, repository, project_id, principal, algorithm, finished_at)
    VALUES ($1, $2, $3, $4, $5, now())
    ON CONFLICT (id) DO UPDATE SET finished_at = now(), generation = upload.generation + 1, owner = NULL,
-     lease_until = NULL, updated_at = now()
+     lease_until = NULL, updated_at = now(), size = 0
    WHERE upload.finished_at IS NULL RETURNING generation, state_generation`,
 );
 const close = statement<{ blob_state: string; blob_size: number }>(
