@@ -1,4 +1,4 @@
-import { AppError } from '@entrepot/errors/app-error';
+import { AppError, isAppError } from '@entrepot/errors/app-error';
 import {
   parseDistributionRoute,
   type DistributionRoute,
@@ -53,6 +53,7 @@ export async function dispatch(context: RegistryContext, exchange: Exchange): Pr
     await handle(context, exchange, route);
     return { route: route.kind, error: undefined, unexpected: false };
   } catch (error) {
+    if (!isAppError(error, 'BODY_ABORTED')) await exchange.discardSmallBody();
     const { unexpected } = exchange.sendError(error, extraHeaders(route, error));
     return { route: route.kind, error, unexpected };
   }

@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '@entrepot/errors/app-error';
 import { ociError } from '@entrepot/oci/error-code';
 import { formatUploadRange } from '@entrepot/oci/range';
 import { toErrorAnswer } from './registry-error.ts';
 
+// what Go's server, which clients are tried against, reads before it answers
+const smallBody = 256 * 1024;
+const longestDiscard = 2_000;
 const requestIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Header names and values in turn, the form that node writes fastest. */
@@ -92,6 +96,18 @@ export class Exchange {
     this.#head(status, headers);
   }
 
+  /**
+   * Waits until a small body has come, and drops it. containerd never looks at a refusal that it gets before it
+   * has sent its manifest: it goes on waiting for somebody to read the rest.
+   */
+  async discardSmallBody(): Promise<void> {
+    const { req } = this;
+    if (req.complete || req.destroyed || !this.#hasSmallBody) return;
+    const signal = AbortSignal.timeout(longestDiscard);
+    req.resume();
+    await once(req, 'end', { signal }).catch(() => undefined);
+  }
+
   /** Answers with an error in OCI form. Returns it for the log; when headers were sent, the connection is cut. */
   sendError(error: unknown, headers: HeaderList = []): { status: number; unexpected: boolean } {
     const answer = toErrorAnswer(error, this.id);
@@ -106,10 +122,14 @@ export class Exchange {
     }
     // A body that is still coming would be taken for the next request: the connection ends with this answer,
     // unless what is left of it is small enough to be read and dropped.
-    if (!this.req.complete && (this.bodyLength ?? Infinity) > 65_536) list.push('Connection', 'close');
+    if (!this.req.complete && !this.#hasSmallBody) list.push('Connection', 'close');
     else this.req.resume();
     this.sendJson(answer.status, ociError(answer.code, answer.message, answer.detail), list);
     return answer;
+  }
+
+  get #hasSmallBody(): boolean {
+    return (this.bodyLength ?? Infinity) <= smallBody;
   }
 
   #head(status: number, headers: HeaderList): void {
