@@ -55,6 +55,10 @@ BEGIN
       DELETE FROM manifest_missing_blob m WHERE m.repository_id = repository AND m.digest = p_digest RETURNING m.manifest_id
     ) INSERT INTO manifest_blob (manifest_id, repository_id, blob_id)
     SELECT manifest_id, repository, found_blob FROM arrived ORDER BY 1 ON CONFLICT DO NOTHING;
+    INSERT INTO project_blob (project_id, blob_id) VALUES (p_project, found_blob) ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+      PERFORM charge_project(p_project, (SELECT size FROM blob WHERE id = found_blob));
+    END IF;
   END IF;
   RETURN found_blob;
 END $$;
