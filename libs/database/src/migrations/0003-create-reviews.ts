@@ -1,3 +1,15 @@
+/** SQL of a trigger function that writes a review row for each distinct key among the changed rows. */
+function reviewFunction(name: string, table: string, key: string, from: string): string {
+  return `CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO ${table} (${key}, review_after, reason)
+  SELECT ${from}, review_after(), TG_ARGV[0] FROM (SELECT DISTINCT ${from} FROM changed) c
+  WHERE (${from}) IS NOT NULL ORDER BY ${from}
+  ON CONFLICT (${key}) DO UPDATE SET review_after = excluded.review_after, reason = excluded.reason;
+  RETURN NULL;
+END $$;`;
+}
+
 const queue = 'WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)';
 
 /**
@@ -37,59 +49,12 @@ CREATE FUNCTION review_after() RETURNS timestamptz LANGUAGE sql STABLE AS $$
   SELECT now() + coalesce(nullif(current_setting('entrepot.review_delay', true), ''), '24 hours')::interval
 $$;
 
-CREATE FUNCTION review_links() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO link_review (repository_id, blob_id, review_after, reason)
-  SELECT DISTINCT repository_id, blob_id, review_after(), TG_ARGV[0] FROM changed
-  ORDER BY 1, 2
-  ON CONFLICT (repository_id, blob_id) DO UPDATE SET review_after = excluded.review_after, reason = excluded.reason;
-  RETURN NULL;
-END $$;
-
-CREATE FUNCTION review_new_blobs() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO blob_review (blob_id, review_after, reason)
-  SELECT DISTINCT id, review_after(), TG_ARGV[0] FROM changed
-  ORDER BY 1
-  ON CONFLICT (blob_id) DO UPDATE SET review_after = excluded.review_after, reason = excluded.reason;
-  RETURN NULL;
-END $$;
-
-CREATE FUNCTION review_unlinked_blobs() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO blob_review (blob_id, review_after, reason)
-  SELECT DISTINCT blob_id, review_after(), TG_ARGV[0] FROM changed
-  ORDER BY 1
-  ON CONFLICT (blob_id) DO UPDATE SET review_after = excluded.review_after, reason = excluded.reason;
-  RETURN NULL;
-END $$;
-
-CREATE FUNCTION review_new_manifests() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO manifest_review (manifest_id, review_after, reason)
-  SELECT DISTINCT id, review_after(), TG_ARGV[0] FROM changed
-  ORDER BY 1
-  ON CONFLICT (manifest_id) DO UPDATE SET review_after = excluded.review_after, reason = excluded.reason;
-  RETURN NULL;
-END $$;
-
-CREATE FUNCTION review_untagged_manifests() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO manifest_review (manifest_id, review_after, reason)
-  SELECT DISTINCT manifest_id, review_after(), TG_ARGV[0] FROM changed
-  ORDER BY 1
-  ON CONFLICT (manifest_id) DO UPDATE SET review_after = excluded.review_after, reason = excluded.reason;
-  RETURN NULL;
-END $$;
-
-CREATE FUNCTION review_freed_children() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO manifest_review (manifest_id, review_after, reason)
-  SELECT DISTINCT child_id, review_after(), TG_ARGV[0] FROM changed WHERE child_id IS NOT NULL
-  ORDER BY 1
-  ON CONFLICT (manifest_id) DO UPDATE SET review_after = excluded.review_after, reason = excluded.reason;
-  RETURN NULL;
-END $$;
+${reviewFunction('review_links', 'link_review', 'repository_id, blob_id', 'repository_id, blob_id')}
+${reviewFunction('review_new_blobs', 'blob_review', 'blob_id', 'id')}
+${reviewFunction('review_unlinked_blobs', 'blob_review', 'blob_id', 'blob_id')}
+${reviewFunction('review_new_manifests', 'manifest_review', 'manifest_id', 'id')}
+${reviewFunction('review_untagged_manifests', 'manifest_review', 'manifest_id', 'manifest_id')}
+${reviewFunction('review_freed_children', 'manifest_review', 'manifest_id', 'child_id')}
 
 CREATE TRIGGER review_new_link AFTER INSERT ON repository_blob REFERENCING NEW TABLE AS changed
   FOR EACH STATEMENT EXECUTE FUNCTION review_links('linked');
