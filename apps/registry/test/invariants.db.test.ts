@@ -118,13 +118,10 @@ describe('whatever many clients do at once to one repository, in two processes',
       const client = clients[index % 2] ?? pick(clients);
       for (let round = 0; round < rounds; round++) count(statuses, (await pick(actions)(client)).status);
     });
-    let writing = true;
     const readers = clients.map(async (client) => {
-      while (writing) count(outcomes, await pull(client, pick(tags)));
+      for (let round = 0; round < rounds; round++) count(outcomes, await pull(client, pick(tags)));
     });
-    await Promise.all(writers);
-    writing = false;
-    await Promise.all(readers);
+    await Promise.all([...writers, ...readers]);
     expect([...statuses.keys()].filter((status) => ![201, 202, 404, 405].includes(status))).toEqual([]);
     expect([...outcomes.keys()].filter((outcome) => !['whole', 'absent', 'moved'].includes(outcome))).toEqual(
       [],
