@@ -173,6 +173,22 @@ describe('the system', () => {
     });
   });
 
+  it('is asked how it is once, when many ask at once', async () => {
+    let asked = 0;
+    const counted = await startTestCore({
+      health: {
+        counted: async () => {
+          asked++;
+        },
+      },
+    });
+    const ask = () => counted.send('GET', '/api/v2.0/health', nobody);
+    const answers = await Promise.all([ask(), ask(), ask()]);
+    expect(answers.map((answer) => answer.json.status)).toEqual(['healthy', 'healthy', 'healthy']);
+    expect(asked).toBe(1);
+    await counted.close();
+  });
+
   it('tells visitors how to sign in, and others what it is', async () => {
     const info = (as: As, of = core) => of.send('GET', '/api/v2.0/systeminfo', as);
     expect(Object.keys((await info(nobody)).json)).toEqual([

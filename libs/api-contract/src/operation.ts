@@ -33,8 +33,6 @@ export interface Operation {
   readonly answer: Answer;
   /** What it refuses with, beside the refusals of every operation. */
   readonly errors: readonly ErrorCode[];
-  /** Whether it works in read-only mode although its method is unsafe. */
-  readonly whenReadOnly?: boolean;
 }
 
 /** Declares an operation, keeping the exact types of its shapes. */

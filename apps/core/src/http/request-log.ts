@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '@entrepot/telemetry/logger';
 import type { Metrics } from '@entrepot/telemetry/metrics';
 import { runInContext, type RequestContext } from '@entrepot/telemetry/request-context';
@@ -38,16 +38,24 @@ export function observeRequests(fastify: FastifyInstance, log: Logger, metrics: 
     const labels = { app: 'core', route };
     metrics.requests.with({ ...labels, method: request.method, status: String(reply.statusCode) }).add();
     metrics.requestDuration.with(labels).observe(reply.elapsedTime / 1000);
-    log.info(
-      {
-        ...contexts.get(request),
-        method: request.method,
-        path: request.url.split('?', 1)[0],
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime * 100) / 100,
-      },
-      'request',
-    );
+    writeLine(log, request, reply);
     done();
   });
+}
+
+// reading without trouble is the common case and says nothing that the metrics do not
+function writeLine(log: Logger, request: FastifyRequest, reply: FastifyReply): void {
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  const level = isRead && reply.statusCode < 400 ? 'debug' : 'info';
+  if (!log.isLevelEnabled(level)) return;
+  log[level](
+    {
+      ...contexts.get(request),
+      method: request.method,
+      path: request.url.split('?', 1)[0],
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 100) / 100,
+    },
+    'request',
+  );
 }

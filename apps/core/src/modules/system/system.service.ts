@@ -11,10 +11,14 @@ const ask = statement<{ one: number }>('system.ask', 'SELECT 1 AS one');
 /** Milliseconds after which a part that has not answered counts as unwell. */
 const patience = 3_000;
 
+/** Milliseconds for which an answer about the parts holds. */
+const healthMilliseconds = 1_000;
+
 /** What the installation is and how it is. */
 export class SystemService {
   readonly #config: CoreConfig;
   readonly #database: Database;
+  #health: { readonly at: number; readonly answer: Promise<ResultOf<typeof getHealth>> } | undefined;
 
   constructor(config: CoreConfig, database: Database) {
     this.#config = config;
@@ -25,14 +29,23 @@ export class SystemService {
     return this.#config.version;
   }
 
+  /** Everybody may ask, and asking costs: an answer holds for a moment, and those who ask at once share it. */
   async health(_: InputOf<typeof getHealth>): Promise<ResultOf<typeof getHealth>> {
+    const now = performance.now();
+    if (this.#health === undefined || now - this.#health.at > healthMilliseconds) {
+      this.#health = { at: now, answer: this.#examineAll() };
+    }
+    return await this.#health.answer;
+  }
+
+  async #examineAll(): Promise<ResultOf<typeof getHealth>> {
     const parts: CoreConfig['health'] = {
       core: async () => undefined,
       database: async () => void (await this.#database.run(ask)),
       ...this.#config.health,
     };
-    const checks = Object.entries(parts);
-    const components = await Promise.all(checks.map(async ([name, check]) => await examine(name, check)));
+    const checks = Object.entries(parts).map(([name, check]) => examine(name, check));
+    const components = await Promise.all(checks);
     const status = components.every((each) => each.status === 'healthy') ? 'healthy' : 'unhealthy';
     return { status, components };
   }
