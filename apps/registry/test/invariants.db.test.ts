@@ -42,6 +42,8 @@ describe('whatever many clients do at once to one repository, in two processes',
     const first = await Client.as(registry, admin, name);
     clients = [first, first.at(await registry.another())];
     await first.aBlob(name, config, configType);
+    for (const bytes of layers) await first.aBlob(name, bytes);
+    for (const tag of tags) await first.putManifest(name, tag, aManifest());
   });
   afterAll(() => registry.close());
 
@@ -64,11 +66,14 @@ describe('whatever many clients do at once to one repository, in two processes',
     return JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: children });
   }
 
+  const pushLayer = (client: Client): Promise<Answer> => {
+    const bytes = pick(layers);
+    return client.send('POST', `${name}/blobs/uploads/?digest=${digestOf(bytes)}`, { body: bytes });
+  };
   const actions: ((client: Client) => Promise<Answer>)[] = [
-    (client) => {
-      const bytes = pick(layers);
-      return client.send('POST', `${name}/blobs/uploads/?digest=${digestOf(bytes)}`, { body: bytes });
-    },
+    pushLayer,
+    pushLayer,
+    (client) => client.putManifest(name, pick(tags), aManifest()),
     (client) => client.putManifest(name, pick(tags), aManifest()),
     (client) => client.putManifest(name, pick(tags), anIndex()),
     (client) => {
