@@ -44,7 +44,11 @@ export class Oras implements RegistryClient {
     if (result.output.includes('notes.bin')) {
       expect(readFileSync(join(directory, file)).equals(this.#bytes)).toBe(true);
     }
-    return /Digest: (sha256:[0-9a-f]{64})/.exec(result.output)?.[1] ?? '';
+    const printed = /Digest: (sha256:[0-9a-f]{64})/.exec(result.output)?.[1];
+    // it prints none when the layers have no file names, as those of images
+    const resolve = (): Promise<ProgramResult> =>
+      this.#sandbox.expectSuccess('oras', ['resolve', plain, reference]);
+    return printed ?? (await resolve()).stdout.trim();
   }
 
   async pushIndex(reference: string): Promise<ProgramResult> {
