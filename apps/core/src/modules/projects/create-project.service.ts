@@ -6,8 +6,7 @@ import type { Database } from '@entrepot/database/database';
 import { AppError } from '@entrepot/errors/app-error';
 import { parseProjectName, type ProjectName } from '@entrepot/oci/project-name';
 import { isAdministrator, type Caller } from '../../http/caller.ts';
-import { checkMetadata } from './project-metadata.ts';
-import { dropNull, flagOf, toStoredAllowlist } from './projects.service.ts';
+import { readProjectSettings } from './project-request.ts';
 
 /** The largest storage limit, 1024 TiB, in bytes. */
 const largestLimit = 1024 ** 5;
@@ -32,16 +31,13 @@ export class CreateProjectService {
         'registry_id: this version has no proxy cache projects; leave it out',
       );
     }
-    const { public: isPublic, ...metadata } = checkMetadata({
-      public: flagOf(body.public),
-      ...dropNull(body.metadata),
-    });
+    const given = readProjectSettings(body);
     const project = {
       name,
       ownerId: caller.principal.kind === 'user' ? caller.principal.id : undefined,
-      public: isPublic === 'true',
-      metadata,
-      cveAllowlist: toStoredAllowlist(body.cve_allowlist ?? {}),
+      public: given.public === true,
+      metadata: given.metadata,
+      ...(given.allowlist === undefined ? {} : { cveAllowlist: given.allowlist }),
       storageLimit: readLimit(body.storage_limit, caller.principal),
     };
     const id = await createProject(this.#database, project, caller.origin);

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { recordAudit } from '@entrepot/access/audit';
 import { recordFact } from '@entrepot/access/record-fact';
 import type { InputOf, ResultOf } from '@entrepot/api-contract/operation';
@@ -15,7 +14,7 @@ import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
 import { AppError } from '@entrepot/errors/app-error';
 import { projectOf, type Caller } from '../../http/caller.ts';
-import { checkMetadata } from './project-metadata.ts';
+import { readProjectSettings } from './project-request.ts';
 import {
   projectFrom,
   projectSelect,
@@ -116,12 +115,15 @@ export class ProjectsService {
     await this.#database.transaction(async () => {
       const [row] = await this.#database.run(locked, [project.id]);
       if (row === undefined) throw gone(project.name);
-      const given = checkMetadata({ public: flagOf(body.public), ...dropNull(body.metadata) }, row.metadata);
-      const { public: isPublic = String(row.public), ...settings } = given;
-      const allowlist = body.cve_allowlist ? JSON.stringify(toStoredAllowlist(body.cve_allowlist)) : null;
-      const metadata = JSON.stringify({ ...row.metadata, ...settings });
-      await this.#database.run(change, [project.id, isPublic === 'true', metadata, allowlist]);
-      const changed = [...Object.keys(given), ...(allowlist === null ? [] : ['cve_allowlist'])];
+      const given = readProjectSettings(body, row.metadata);
+      const metadata = JSON.stringify({ ...row.metadata, ...given.metadata });
+      const allowlist = given.allowlist === undefined ? null : JSON.stringify(given.allowlist);
+      await this.#database.run(change, [project.id, given.public ?? row.public, metadata, allowlist]);
+      const changed = [
+        ...(given.public === undefined ? [] : ['public']),
+        ...Object.keys(given.metadata),
+        ...(allowlist === null ? [] : ['cve_allowlist']),
+      ];
       await this.#record(caller, project, 'update', { changed });
       const fact = { projectId: project.id, project: project.name, actor: caller.origin.actor, changed };
       await recordFact(this.#database, 'project.updated', `project:${project.id}`, fact);
@@ -176,35 +178,4 @@ const notEmpty = 'the project contains repositories, can not be deleted';
 
 function gone(name: string): AppError {
   return new AppError('PROJECT_NOT_FOUND', `project ${name} has just been deleted`);
-}
-
-/** A flag of a body as a setting of a project. */
-export function flagOf(flag: boolean | null | undefined): string | undefined {
-  return flag === null || flag === undefined ? undefined : String(flag);
-}
-
-/** The members of a body that are given. */
-export function dropNull<T>(
-  members: Readonly<Record<string, T | null | undefined>> | null | undefined,
-): Record<string, T> {
-  const given = Object.entries(members ?? {}).flatMap(([name, value]) =>
-    value === null || value === undefined ? [] : [[name, value] as const],
-  );
-  return Object.fromEntries(given);
-}
-
-const storedAllowlist = z.object({
-  items: z
-    .array(z.object({ cve_id: z.string() }))
-    .nullish()
-    .transform((items) => items ?? []),
-  expires_at: z
-    .int()
-    .nullish()
-    .transform((at) => at ?? undefined),
-});
-
-/** An allowlist as the project keeps it. */
-export function toStoredAllowlist(given: unknown): z.output<typeof storedAllowlist> {
-  return storedAllowlist.parse(given);
 }
