@@ -33,6 +33,12 @@ BEGIN
   RAISE EXCEPTION 'repository % comes and goes', p_name USING ERRCODE = 'EN003';
 END $$;
 
+-- Manifests of sparse projects and what they wait for see each other: who notes that something is missing excludes
+-- those who bring content to the repository, until both have been committed. Elsewhere nobody ever excludes.
+CREATE FUNCTION sparse_lock(p_repository bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+  SELECT hashtextextended('sparse', p_repository)
+$$;
+
 -- The bytes are durable at the blob's key: the blob is live and linked. A live blob is only linked, without a
 -- lock, so that two pushers of one base layer never wait for each other (R14); a reviver takes the row (R13).
 CREATE FUNCTION link_blob(p_project bigint, p_repository text, p_digest bytea) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -50,6 +56,7 @@ BEGIN
     END IF;
   END IF;
   INSERT INTO repository_blob (repository_id, blob_id) VALUES (repository, found_blob) ON CONFLICT DO NOTHING;
+  PERFORM pg_advisory_xact_lock_shared(sparse_lock(repository));
   IF EXISTS (SELECT 1 FROM manifest_missing_blob m WHERE m.repository_id = repository AND m.digest = p_digest) THEN
     WITH arrived AS (
       DELETE FROM manifest_missing_blob m WHERE m.repository_id = repository AND m.digest = p_digest RETURNING m.manifest_id
@@ -76,9 +83,25 @@ $$;
 -- In a project that allows it, notes what a manifest names and the repository does not hold. False elsewhere.
 CREATE FUNCTION note_missing_blobs(p_project bigint, p_repository bigint, p_manifest bigint, p_blobs bytea[])
 RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  late_bytes bigint;
 BEGIN
   IF NOT (SELECT sparse FROM project WHERE id = p_project) THEN
     RETURN false;
+  END IF;
+  PERFORM pg_advisory_xact_lock(sparse_lock(p_repository));
+  -- what arrived since the push looked
+  WITH arrived AS (
+    INSERT INTO manifest_blob (manifest_id, repository_id, blob_id)
+    SELECT p_manifest, p_repository, b.id FROM unnest(p_blobs) d JOIN blob b ON b.digest = d AND b.state = 'live'
+    JOIN repository_blob l ON l.repository_id = p_repository AND l.blob_id = b.id
+    ORDER BY b.id ON CONFLICT DO NOTHING RETURNING blob_id
+  ), fresh AS (
+    INSERT INTO project_blob (project_id, blob_id) SELECT p_project, blob_id FROM arrived
+    ON CONFLICT DO NOTHING RETURNING blob_id
+  ) SELECT sum(b.size) INTO late_bytes FROM fresh f JOIN blob b ON b.id = f.blob_id;
+  IF late_bytes IS NOT NULL THEN
+    PERFORM charge_project(p_project, late_bytes);
   END IF;
   INSERT INTO manifest_missing_blob (manifest_id, repository_id, digest)
   SELECT DISTINCT p_manifest, p_repository, d FROM unnest(p_blobs) d WHERE NOT EXISTS (
@@ -207,17 +230,23 @@ BEGIN
       FROM unnest(p_children) d LEFT JOIN LATERAL (
         SELECT id FROM manifest k WHERE k.repository_id = repository AND k.digest = d AND k.live LIMIT 1) m ON true
       ORDER BY m.id ON CONFLICT DO NOTHING;
-      IF NOT (SELECT sparse FROM project WHERE id = p_project) AND EXISTS (
-        SELECT 1 FROM manifest_child c WHERE c.manifest_id = pushed AND c.child_id IS NULL
-      ) THEN
-        RAISE EXCEPTION 'content is missing'
-          USING ERRCODE = 'EN001', DETAIL = missing_content(repository, '{}', p_children);
+      IF EXISTS (SELECT 1 FROM manifest_child c WHERE c.manifest_id = pushed AND c.child_id IS NULL) THEN
+        IF NOT (SELECT sparse FROM project WHERE id = p_project) THEN
+          RAISE EXCEPTION 'content is missing'
+            USING ERRCODE = 'EN001', DETAIL = missing_content(repository, '{}', p_children);
+        END IF;
+        PERFORM pg_advisory_xact_lock(sparse_lock(repository));
+        -- what arrived since the push looked
+        UPDATE manifest_child c SET child_id = m.id FROM manifest m
+        WHERE c.manifest_id = pushed AND c.child_id IS NULL AND m.repository_id = repository AND m.digest = c.digest
+          AND m.live;
       END IF;
       -- sizes are what clients say: together they may be more than a number of ours holds
       UPDATE manifest m SET total_size = least(9007199254740991, p_size + coalesce((SELECT sum(k.total_size)
         FROM manifest k WHERE k.repository_id = repository AND k.digest = ANY (p_children) AND k.live), 0))
       WHERE m.id = pushed;
     END IF;
+    PERFORM pg_advisory_xact_lock_shared(sparse_lock(repository));
     UPDATE manifest_child c SET child_id = pushed
     WHERE c.repository_id = repository AND c.digest = p_digest AND c.child_id IS NULL;
     -- a manifest that comes back kept its bytes meanwhile
