@@ -40,6 +40,10 @@ interface LeaseRow {
 
 const leaseSeconds = 30;
 
+// Leases and durable points may be lost with the database's last moments: the upload then goes on from an earlier
+// point. What a client is told is pushed never depends on them, so nobody waits for their commits to be on disk.
+const unhurried = `set_config('synchronous_commit', 'off', true)`;
+
 const takeLease = statement<LeaseRow>(
   'upload.lease',
   `INSERT INTO upload (id, repository, project_id, principal, algorithm, owner, lease_until)
@@ -47,17 +51,17 @@ const takeLease = statement<LeaseRow>(
    ON CONFLICT (id) DO UPDATE SET generation = upload.generation + 1, owner = excluded.owner,
      lease_until = excluded.lease_until, updated_at = now()
    WHERE upload.finished_at IS NULL AND (upload.owner IS NULL OR upload.lease_until < now())
-   RETURNING generation, size, state, state_generation, algorithm`,
+   RETURNING generation, size, state, state_generation, algorithm, ${unhurried}`,
 );
 const extendLease = statement(
   'upload.extend',
   `UPDATE upload SET lease_until = now() + interval '${leaseSeconds} seconds', updated_at = now()
-   WHERE id = $1 AND generation = $2 AND finished_at IS NULL`,
+   WHERE id = $1 AND generation = $2 AND finished_at IS NULL RETURNING ${unhurried}`,
 );
 const advance = statement<{ generation: number }>(
   'upload.advance',
   `UPDATE upload SET size = $3, state = $4, state_generation = $5, owner = NULL, lease_until = NULL, updated_at = now()
-   WHERE id = $1 AND generation = $2 AND finished_at IS NULL RETURNING generation`,
+   WHERE id = $1 AND generation = $2 AND finished_at IS NULL RETURNING generation, ${unhurried}`,
 );
 const release = statement(
   'upload.release',

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { syncDirectory } from './file-io.ts';
 import { systemCode } from './filesystem-error.ts';
@@ -27,8 +27,19 @@ export class DirectoryDurability {
       const code = systemCode(error);
       if (code === 'EEXIST') return;
       if (code !== 'ENOENT') throw error;
-      this.#known.clear();
+      this.#forgetMissing(dirname(directory));
       mkdirSync(directory, { recursive: true, mode: 0o700 });
+    }
+  }
+
+  /** What is made again, because a hand removed it, has to be made durable again. */
+  #forgetMissing(directory: string): void {
+    for (
+      let missing = directory;
+      missing !== this.#root && !existsSync(missing);
+      missing = dirname(missing)
+    ) {
+      this.#known.delete(missing);
     }
   }
 
