@@ -106,9 +106,10 @@ const special: Readonly<Record<string, SpecialTerm>> = {
     const digest = match.kind === 'exact' ? parseDigest(match.value) : undefined;
     return digest === undefined ? 'false' : `m.digest = ${value(digestToBytes(digest))}`;
   },
+  // json, not jsonb: a manifest may hold numbers that no numeric does
   mediatype: (match, value) =>
     match.kind === 'exact'
-      ? `coalesce(convert_from(m.payload, 'UTF8')::jsonb #>> '{config,mediaType}', m.media_type) = ${value(match.value)}`
+      ? `coalesce(convert_from(m.payload, 'UTF8')::json #>> '{config,mediaType}', m.media_type) = ${value(match.value)}`
       : undefined,
 };
 
