@@ -81,7 +81,7 @@ const serverOptions = {
   requestTimeout: 0,
   headersTimeout: 30_000,
   noDelay: true,
-  highWaterMark: 1024 * 1024,
+  highWaterMark: 128 * 1024,
   maxHeaderSize: 32 * 1024,
 };
 

@@ -45,7 +45,7 @@ async function inParallel(
 async function push(chunks: readonly Buffer[]): Promise<Digest> {
   const writer = await store.openUpload(randomUUID(), 1, { algorithm: 'sha256' });
   for (const chunk of chunks) {
-    const wait = writer.write(chunk);
+    const wait = writer.write(Buffer.from(chunk));
     if (wait !== undefined) await wait;
   }
   const digest = await writer.digest('sha256');

@@ -55,7 +55,7 @@ export class BlobWriter {
   }
 
   /**
-   * Takes a chunk, which must never change again. A promise means: hand over nothing more until it resolves.
+   * Takes a chunk, which is the writer's from now on: its memory is given back once it is stored. A promise means: hand over nothing more until it resolves.
    */
   write(chunk: Buffer): Promise<void> | undefined {
     this.#throwFailure();
@@ -158,6 +158,7 @@ export class BlobWriter {
     } catch (error) {
       this.#failure = { error };
     } finally {
+      for (const chunk of batch) freeChunk(chunk);
       this.#budget.release(bytes);
       this.#inFlight = undefined;
     }
@@ -183,4 +184,12 @@ export class BlobWriter {
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
+}
+
+/**
+ * Gives a chunk's memory back now. Each chunk of a body is an ArrayBuffer of its own, and left to the collector every
+ * 30 MiB of them make it mark the whole heap: half of the CPU of an upload. Slices of a shared pool are left alone.
+ */
+function freeChunk({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }

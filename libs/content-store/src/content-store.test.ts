@@ -19,7 +19,7 @@ function digestOf(bytes: Buffer, algorithm: DigestAlgorithm = 'sha256'): Digest 
 
 async function writeAll(writer: BlobWriter, bytes: Buffer, step = 65_536): Promise<void> {
   for (let at = 0; at < bytes.length; at += step) {
-    const wait = writer.write(bytes.subarray(at, at + step));
+    const wait = writer.write(Buffer.from(bytes.subarray(at, at + step)));
     if (wait !== undefined) await wait;
   }
 }

@@ -26,7 +26,7 @@ describe('gather budget', () => {
     const waiting = new Map<(typeof writers)[number], Promise<void>>();
     while (waiting.size < writers.length) {
       for (const writer of writers) {
-        const wait = waiting.has(writer) ? undefined : writer.write(chunk);
+        const wait = waiting.has(writer) ? undefined : writer.write(Buffer.from(chunk));
         if (wait !== undefined) waiting.set(writer, wait);
       }
     }
