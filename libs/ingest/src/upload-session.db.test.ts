@@ -83,7 +83,7 @@ describe('upload sessions', () => {
 
   function bodyOf(bytes: Buffer, start?: number): UploadBody {
     return {
-      stream: Readable.from([bytes], { objectMode: false }),
+      stream: Readable.from([Buffer.from(bytes)], { objectMode: false }),
       length: bytes.length,
       start,
       signal: undefined,
@@ -149,6 +149,24 @@ describe('upload sessions', () => {
     expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);
   });
 
+  it('leave no bytes that nobody can go on from when the disk is full or the digest another', async () => {
+    const session = aSession();
+    const upload = anUpload();
+    const wrong = session.finish(upload, bodyOf(randomBytes(2_000_000)), aDigest(randomBytes(1)), true);
+    await expect(wrong).rejects.toMatchObject({ code: 'DIGEST_INVALID' });
+    const stream = new PassThrough();
+    const append = session.append(upload, { stream, length: undefined, start: undefined, signal: undefined });
+    stream.write(randomBytes(2_000_000));
+    await sleep(50);
+    driver.full = true;
+    stream.end(randomBytes(10));
+    await expect(append).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+    driver.full = false;
+    const left: string[] = [];
+    for await (const { key } of driver.list(uploadPrefix)) if (key.includes(upload.id)) left.push(key);
+    expect(left).toEqual([]);
+  });
+
   it('tell a writer that was taken over, and keep what the other did', async () => {
     const [one, two] = [aSession(), aSession()];
     const bytes = randomBytes(500_000);
@@ -203,7 +221,7 @@ describe('upload sessions', () => {
     const session = aSession();
     const bytes = randomBytes(10_000);
     const body = {
-      stream: Readable.from([bytes], { objectMode: false }),
+      stream: Readable.from([Buffer.from(bytes)], { objectMode: false }),
       length: undefined,
       start: undefined,
       signal: undefined,

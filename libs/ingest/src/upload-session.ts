@@ -204,8 +204,8 @@ export class UploadSession {
 
   /** Makes the bytes durable, then says so in the row, then keeps the writer. */
   async #save(upload: UploadIdentity, lease: UploadLease, live: LiveWriter): Promise<void> {
+    const { state, size } = await this.#orAbandon(upload, lease, live)(live.writer.flush());
     try {
-      const { state, size } = await live.writer.flush();
       await this.#parts.uploads.advance(upload.id, lease.generation, {
         size,
         stored: { generation: live.storedAs, state },
@@ -213,7 +213,8 @@ export class UploadSession {
       await this.#forgetReplaced(upload.id, live);
       this.#live.keep(upload.id, { ...live, replaces: undefined });
     } catch (error) {
-      await this.#abandon(upload, lease, live);
+      // the row may have been written although its answer got lost
+      await this.#abandon(upload, lease, live, true);
       throw error;
     }
   }
@@ -223,9 +224,18 @@ export class UploadSession {
     if (replaces !== undefined) await this.#parts.store.discardUpload(uuid, replaces);
   }
 
-  /** The writer can not be trusted any more: the next request goes on from the durable point. */
-  async #abandon(upload: UploadIdentity, lease: UploadLease, live: LiveWriter): Promise<void> {
-    await live.writer.close().catch(() => undefined);
+  /**
+   * The writer can not be trusted any more: the next request goes on from the durable point. Bytes that no row
+   * names go, since nobody can go on from them and a full disk needs the room.
+   */
+  async #abandon(
+    upload: UploadIdentity,
+    lease: UploadLease,
+    live: LiveWriter,
+    mayBeNamed = false,
+  ): Promise<void> {
+    const isNamed = mayBeNamed || live.storedAs !== lease.generation;
+    await (isNamed ? live.writer.close() : live.writer.discard()).catch(() => undefined);
     await this.#parts.uploads.release(upload.id, lease.generation).catch(() => undefined);
   }
 
