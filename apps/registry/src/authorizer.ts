@@ -87,7 +87,7 @@ export class Authorizer {
   /** The projects whose repositories the caller may see in the catalog; `undefined` for all. */
   async listCatalogProjects(exchange: Exchange): Promise<readonly number[] | undefined> {
     const caller = await this.#callers.read(exchange, []);
-    if (caller === undefined || caller.expired) {
+    if (caller === undefined || caller.expired || !(await this.#callers.isOfNow(caller))) {
       throw this.#challenge(
         exchange,
         [{ type: 'registry', name: 'catalog', actions: ['*'] }],

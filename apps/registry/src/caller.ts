@@ -1,12 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { Authenticator } from '@entrepot/access/authenticate';
 import { challengeFor } from '@entrepot/access/challenge';
+import { isPrincipalOfNow } from '@entrepot/access/decide';
 import { createProjectsForPush, type FirstPushPolicy } from '@entrepot/access/first-push';
 import { listPermittedProjects } from '@entrepot/access/permitted-projects';
 import { principalKey, toTokenPrincipal, type KnownPrincipal } from '@entrepot/access/principal';
 import { findProjectOfName } from '@entrepot/access/project-of-name';
 import type { RequestOrigins } from '@entrepot/access/request-origin';
 import { rightsForRepositories } from '@entrepot/access/rights';
+import { findRobotPrincipal } from '@entrepot/access/robot-account';
+import { findUserPrincipal } from '@entrepot/access/user-account';
 import { hasRecentUpload } from '@entrepot/catalog/recent-upload';
 import type { Database } from '@entrepot/database/database';
 import { AppError } from '@entrepot/errors/app-error';
@@ -93,6 +96,15 @@ export class CallerReader {
   /** The project that a repository of this name would belong to. */
   async findProjectOf(repository: RepositoryName): Promise<{ id: number; version: number } | undefined> {
     return await findProjectOfName(this.#parts.database, repository);
+  }
+
+  /** Whether the caller is still who the token says, for requests without the lookup that would show it (I5). */
+  async isOfNow({ token }: Caller): Promise<boolean> {
+    const { principal } = token;
+    if (principal === undefined) return true;
+    const find = principal.kind === 'user' ? findUserPrincipal : findRobotPrincipal;
+    const known = await find(this.#parts.database, principal.id);
+    return isPrincipalOfNow(token, { principalVersion: known?.version });
   }
 
   /** The projects that the caller may pull from; `undefined` for all. */

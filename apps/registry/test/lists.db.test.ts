@@ -1,4 +1,4 @@
-import { aProject, aUser, password } from '@entrepot/access/testing';
+import { aProject, aRobot, aUser, password } from '@entrepot/access/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -142,6 +142,19 @@ describe('lists', () => {
       for (const client of [basic, bearer]) {
         expect(await catalogOf(client)).toEqual(['listed/a', 'listed/b', 'listed/b-1', 'shown/x']);
       }
+    });
+
+    it('are shown no longer once a robot is disabled', async () => {
+      const { database } = registry.test;
+      const { id: projectId } = await aProject(database, { name: 'machines' });
+      const project = { id: projectId, permissions: ['repository:pull'] as const };
+      const robot = await aRobot(database, { name: 'lister', projectId, project });
+      const login = { username: 'robot$machines+lister', password: robot.secret };
+      const client = new Client(registry.url, `Bearer ${await registry.token(login, 'registry:catalog:*')}`);
+      expect((await client.get('_catalog')).status).toBe(200);
+      await database.query('UPDATE robot SET disabled = true WHERE id = $1', [robot.id]);
+      const answer = await client.get('_catalog');
+      expect([answer.status, errorOf(answer).code]).toEqual([401, 'UNAUTHORIZED']);
     });
 
     it('challenge whoever does not log in', async () => {
