@@ -38,7 +38,9 @@ export function isConnectionLost(error: unknown): boolean {
   if (state !== undefined) return lostConnection.has(state);
   return (
     error instanceof Error &&
-    /Connection terminated|timeout exceeded when trying to connect/.test(error.message)
+    /Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout/.test(
+      error.message,
+    )
   );
 }
 

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { toPgConfig, type ConnectionOptions } from './connection-options.ts';
-import { translateDatabaseError } from './database-error.ts';
+import { sqlState, translateDatabaseError } from './database-error.ts';
 
 /** One statement that answers a batch of keys. */
 export interface LookupBatch<Answer> {
@@ -40,6 +40,7 @@ export class LookupLanes<Key, Answer> {
   readonly #connection: ConnectionOptions;
   readonly #lanes: Lane[];
   readonly #maxKeys: number;
+  readonly #timeoutMs: number;
   #waiting: Waiting<Key, Answer>[] = [];
   #scheduled = false;
   #closed = false;
@@ -47,11 +48,12 @@ export class LookupLanes<Key, Answer> {
   constructor(
     connection: ConnectionOptions,
     plan: LookupPlan<Key, Answer>,
-    options: { lanes?: number; maxKeys?: number } = {},
+    options: { lanes?: number; maxKeys?: number; timeoutMs?: number } = {},
   ) {
     this.#plan = plan;
     this.#connection = connection;
     this.#maxKeys = options.maxKeys ?? 256;
+    this.#timeoutMs = options.timeoutMs ?? 15_000;
     this.#lanes = Array.from({ length: options.lanes ?? 2 }, () => ({ client: undefined, busy: false }));
   }
 
@@ -108,12 +110,20 @@ export class LookupLanes<Key, Answer> {
         waiting.resolve(answer);
       }
     } catch (error) {
+      // whatever the server did not say itself, a time-out above all, may leave a connection that hangs
+      if (sqlState(error) === undefined) this.#leave(lane);
       const reason = translateDatabaseError(error);
       for (const waiting of batch) waiting.reject(reason);
     } finally {
       lane.busy = false;
       if (this.#waiting.length > 0) this.#dispatch();
     }
+  }
+
+  #leave(lane: Lane): void {
+    const { client } = lane;
+    lane.client = undefined;
+    client?.end().catch(() => undefined);
   }
 
   async #connect(lane: Lane): Promise<pg.Client> {
@@ -125,7 +135,7 @@ export class LookupLanes<Key, Answer> {
       options:
         '-c plan_cache_mode=force_generic_plan -c enable_memoize=off -c enable_bitmapscan=off -c jit=off',
       connectionTimeoutMillis: 5000,
-      query_timeout: 15_000,
+      query_timeout: this.#timeoutMs,
     });
     const forget = () => {
       if (lane.client === client) lane.client = undefined;
