@@ -8,7 +8,7 @@ import {
   type Repository,
 } from 'typeorm';
 import { toPgConfig, type ConnectionOptions } from './connection-options.ts';
-import { sqlState, translateDatabaseError } from './database-error.ts';
+import { isConnectionLost, sqlState, translateDatabaseError } from './database-error.ts';
 import { entities } from './entities/entities.ts';
 import type { Statement } from './statement.ts';
 
@@ -141,10 +141,30 @@ export class Database {
     const running = this.#current();
     try {
       const result =
-        running === undefined ? await this.#pool.query<Row>(query) : await running.client.query<Row>(query);
+        running === undefined ? await this.#sendAlone<Row>(query) : await running.client.query<Row>(query);
       return result.rows;
     } catch (error) {
       throw translateDatabaseError(error);
+    }
+  }
+
+  // pg's pool.query ends the connection, and what is prepared on it, after every refusal, a constraint's included
+  async #sendAlone<Row extends object>(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+    const client = await this.#pool.connect();
+    // what breaks the connection rejects the query as well
+    const ignore = (): void => undefined;
+    client.on('error', ignore);
+    let isWhole = false;
+    try {
+      const result = await client.query<Row>(query);
+      isWhole = true;
+      return result;
+    } catch (error) {
+      isWhole = error instanceof pg.DatabaseError && !isConnectionLost(error);
+      throw error;
+    } finally {
+      client.off('error', ignore);
+      client.release(!isWhole);
     }
   }
 
