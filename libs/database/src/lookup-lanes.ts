@@ -61,13 +61,7 @@ export class LookupLanes<Key, Answer> {
   find(key: Key): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ key, resolve, reject });
-      if (this.#scheduled) return;
-      this.#scheduled = true;
-      // after the sockets that are readable in this turn of the loop have been read
-      setImmediate(() => {
-        this.#scheduled = false;
-        this.#dispatch();
-      });
+      this.#schedule();
     });
   }
 
@@ -76,6 +70,16 @@ export class LookupLanes<Key, Answer> {
     this.#closed = true;
     const clients = this.#lanes.flatMap((lane) => lane.client ?? []);
     await Promise.allSettled(clients.map((client) => client.end()));
+  }
+
+  /** Sends after the sockets that are readable in this turn of the loop have been read: larger batches cost less. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#dispatch();
+    });
   }
 
   #dispatch(): void {
@@ -116,7 +120,7 @@ export class LookupLanes<Key, Answer> {
       for (const waiting of batch) waiting.reject(reason);
     } finally {
       lane.busy = false;
-      if (this.#waiting.length > 0) this.#dispatch();
+      if (this.#waiting.length > 0) this.#schedule();
     }
   }
 
