@@ -94,6 +94,16 @@ async function answer(
   const seconds = (performance.now() - begun) / 1000;
   meter.count(outcome.route, exchange, seconds);
   writeLine(context.log, exchange, outcome, seconds);
+  if (!req.complete) limitRest(req, context.config.bodyIdleMs);
+}
+
+// The server gives requests all the time they need: what nobody waits for any more has to be limited here. The
+// events of a request tell nothing once it is answered; until it is complete the connection is its own.
+function limitRest(req: IncomingMessage, milliseconds = 60_000): void {
+  const { socket } = req;
+  setTimeout(() => {
+    if (!req.complete) socket.destroy();
+  }, milliseconds).unref();
 }
 
 // A pull is the common case and says nothing that the metrics do not: it is only logged at debug.

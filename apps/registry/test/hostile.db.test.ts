@@ -252,6 +252,20 @@ describe('hostile input', () => {
       expect(outcome.answers.map((answer) => answer.status)).toEqual([400, 400, 400, 400, 400]);
     });
 
+    it.each([
+      ['a pull', 'GET /v2/', 'Content-Length: 10'],
+      ['a pull with endless chunks', 'GET /v2/', 'Transfer-Encoding: chunked'],
+      ['a refusal', `PUT /v2/${name}/manifests/-x`, 'Content-Length: 60000'],
+    ])(
+      'a body that never comes does not keep the connection after the answer to %s',
+      async (_, line, length) => {
+        const head = [`${line} HTTP/1.1`, 'Host: registry', `Authorization: Bearer ${token}`, length];
+        const outcome = await exchangeRaw(registry.port, `${head.join('\r\n')}\r\n\r\n`, 2, 6000);
+        expect(outcome.answers).toHaveLength(1);
+        expect(outcome.closed).toBe(true);
+      },
+    );
+
     it('an early refusal of a large body reaches the client', async () => {
       for (let round = 0; round < 5; round++) {
         const answer = await client.send('PUT', `${name}/manifests/x`, {

@@ -16,9 +16,14 @@ export interface RawOutcome {
 
 /**
  * Sends bytes as they are and reads until nothing more comes: the registry closed the connection, or `answers`
- * answers are whole, or two seconds have passed.
+ * answers are whole, or so many milliseconds have passed.
  */
-export function exchangeRaw(port: number, bytes: string | Buffer, answers = 1): Promise<RawOutcome> {
+export function exchangeRaw(
+  port: number,
+  bytes: string | Buffer,
+  answers = 1,
+  patience = 2000,
+): Promise<RawOutcome> {
   const begun = performance.now();
   const isHead = bytes.toString().startsWith('HEAD ');
   return new Promise((resolve) => {
@@ -30,7 +35,7 @@ export function exchangeRaw(port: number, bytes: string | Buffer, answers = 1): 
       const read = parseAnswers(Buffer.concat(chunks).toString('latin1'), isHead);
       resolve({ answers: read, closed, milliseconds: performance.now() - begun });
     };
-    const timer = setTimeout(() => finish(false), 2000);
+    const timer = setTimeout(() => finish(false), patience);
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       if (parseAnswers(Buffer.concat(chunks).toString('latin1'), isHead).length >= answers)
