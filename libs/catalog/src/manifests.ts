@@ -46,7 +46,7 @@ const record = statement<{ id: number }>(
   'manifest.record',
   `SELECT record_manifest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) AS id`,
 );
-const payloads = statement<{ repository_id: number; digest: Buffer; payload: Buffer }>(
+const payloads = statement<{ payload: Buffer }>(
   'manifest.payload',
   'SELECT payload FROM manifest WHERE id = $1',
 );
@@ -221,7 +221,8 @@ function recordValues(manifest: ManifestRecord, origin: Origin): unknown[] {
     manifest.facts === undefined ? null : toJsonbText(manifest.facts),
     manifest.blobs.map(digestToBytes),
     manifest.children.map(digestToBytes),
-    manifest.tags,
+    // two pushes that name the same tags in different orders would wait for each other
+    manifest.tags.toSorted(),
     origin.actor,
     JSON.stringify({
       id: origin.requestId,

@@ -229,6 +229,21 @@ describe('forced interleavings of push, collection and deletion', () => {
     expect(events.at(-1)?.to_digest.equals(rows[0]?.digest ?? Buffer.alloc(0))).toBe(true);
   });
 
+  it('takes tags in one order, whatever order a push names them in, so that two pushes do not deadlock', async () => {
+    const [first, second] = [tagName('first'), tagName('second')];
+    const push = async (...tags: (typeof first)[]): Promise<unknown> =>
+      await sqlStateOf(build.manifests.record(build.aManifest(project, repository, { tags }), testOrigin));
+    await push(first, second);
+    const lock = 'SELECT 1 FROM tag WHERE name = $1 FOR NO KEY UPDATE';
+    await one.query('BEGIN');
+    await one.query(lock, [first]);
+    const other = push(second, first);
+    expect(await isWaiting(other)).toBe(true);
+    expect(await isWaiting(one.query(lock, [second]))).toBe(false);
+    await one.query('COMMIT');
+    expect(await other).toBe('done');
+  });
+
   it('refuses to mark a blob that a manifest uses as gone, whatever path tries it', async () => {
     const digest = await build.aBlob(project, repository);
     await build.manifests.record(build.aManifest(project, repository, { blobs: [digest] }), testOrigin);
