@@ -1,5 +1,5 @@
 import type { ContentStore } from '@entrepot/content-store/content-store';
-import type { Manifest } from '@entrepot/oci/manifest';
+import { manifestLimits, type Manifest } from '@entrepot/oci/manifest';
 
 const largestConfig = 512 * 1024;
 const imageConfigs = new Set([
@@ -30,10 +30,16 @@ export async function describeArtifact(
 function parseObject(bytes: Buffer): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(bytes.toString());
-    return isObject(value) ? value : undefined;
+    // what nests deeper than a manifest may neither JSON.stringify nor a jsonb column takes
+    return isObject(value) && isShallow(value, manifestLimits.maxDepth) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (value === null || typeof value !== 'object') return true;
+  return levels > 0 && Object.values(value).every((member) => isShallow(member, levels - 1));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
