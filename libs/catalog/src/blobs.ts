@@ -11,9 +11,13 @@ const link = statement<{ link_blob: number }>('blob.link', 'SELECT link_blob($1,
 const mount = statement<{ link_blob: number }>(
   'blob.mount',
   `SELECT link_blob($1, $2, b.digest) FROM blob b
-   WHERE b.digest = $3 AND b.state = 'live' AND EXISTS (
+   WHERE b.digest = $3 AND b.state = 'live' AND CASE WHEN $4::text IS NULL THEN EXISTS (
      SELECT 1 FROM repository_blob l JOIN repository r ON r.id = l.repository_id AND r.deleted_at IS NULL
-     WHERE l.blob_id = b.id AND ($4::text IS NULL OR r.name = $4) AND ($5::bigint[] IS NULL OR r.project_id = ANY ($5)))`,
+     WHERE l.blob_id = b.id AND ($5::bigint[] IS NULL OR r.project_id = ANY ($5)))
+   ELSE EXISTS (
+     SELECT 1 FROM repository r JOIN repository_blob l ON l.repository_id = r.id
+     WHERE r.name = $4 AND r.deleted_at IS NULL AND l.blob_id = b.id
+       AND ($5::bigint[] IS NULL OR r.project_id = ANY ($5))) END`,
 );
 const users = statement<{ digest: string }>(
   'blob.users',
