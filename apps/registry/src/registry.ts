@@ -18,6 +18,7 @@ import { Authorizer } from './authorizer.ts';
 import { CallerReader, type CallerReaderParts } from './caller.ts';
 import { dispatch, type Outcome } from './dispatch.ts';
 import { Exchange } from './exchange.ts';
+import { limitReader } from './limit-reader.ts';
 import type { RegistryConfig, RegistryContext } from './registry-context.ts';
 import { RequestMeter } from './request-meter.ts';
 
@@ -94,6 +95,7 @@ async function answer(
   const seconds = (performance.now() - begun) / 1000;
   meter.count(outcome.route, exchange, seconds);
   writeLine(context.log, exchange, outcome, seconds);
+  limitReader(res, context.config.bodyIdleMs);
   if (!req.complete) limitRest(req, context.config.bodyIdleMs);
 }
 

@@ -1,5 +1,6 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { aProject } from '@entrepot/access/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client, digestOf, errorOf, someBytes, type Answer } from './client.ts';
@@ -14,7 +15,7 @@ describe('failures around the registry', () => {
   let authorization: string;
 
   beforeAll(async () => {
-    registry = await startRegistry();
+    registry = await startRegistry({ bodyIdleMs: 500 });
     await aProject(registry.test.database, { name: 'failures' });
     authorization = `Bearer ${await registry.token(admin, `repository:${name}:pull,push,delete`)}`;
     client = new Client(registry.url, authorization);
@@ -40,16 +41,16 @@ describe('failures around the registry', () => {
     });
   }
 
-  /** Files of the storage that this process holds open. */
-  async function expectNoOpenFiles(): Promise<void> {
+  /** Waits until this process holds so many files of the storage open. */
+  async function expectOpenFiles(count: number): Promise<void> {
     const open = await eventually(async () => {
       const targets = await Promise.all(
         (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
       );
       const files = targets.filter((target) => target.startsWith(registry.storageRoot));
-      return files.length === 0 ? files : undefined;
+      return files.length === count ? files : undefined;
     });
-    expect(open).toEqual([]);
+    expect(open).toHaveLength(count);
   }
 
   it.runIf(process.platform === 'linux')('clients that go away in mid-pull leave nothing open', async () => {
@@ -57,7 +58,7 @@ describe('failures around the registry', () => {
     const blob = await client.aBlob(name, bytes);
     const path = `${name}/blobs/${blob.digest}`;
     await Promise.all(Array.from({ length: 30 }, () => pullAndVanish(path)));
-    await expectNoOpenFiles();
+    await expectOpenFiles(0);
     expect(digestOf((await client.get(path)).body)).toBe(blob.digest);
   });
 
@@ -79,9 +80,48 @@ describe('failures around the registry', () => {
       for (const upload of uploads) {
         await eventually(async () => ((await client.delete(upload)).status === 204 ? true : undefined));
       }
-      await expectNoOpenFiles();
+      await expectOpenFiles(0);
     },
   );
+
+  /** Asks for something and takes as much of it as `take` says, a piece at a time. */
+  async function readSlowly(path: string, take: (socket: Socket) => Promise<void>): Promise<Socket> {
+    const socket = connect(registry.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(`GET /v2/${path} HTTP/1.1\r\nHost: registry\r\nAuthorization: ${authorization}\r\n\r\n`);
+    await take(socket);
+    return socket;
+  }
+
+  it.runIf(process.platform === 'linux')(
+    'clients that take nothing of what they asked for are given up',
+    async () => {
+      const blob = await client.aBlob(name, someBytes(30_000_000));
+      const path = `${name}/blobs/${blob.digest}`;
+      const sockets = await Promise.all(
+        Array.from({ length: 5 }, () => readSlowly(path, async (socket) => void socket.pause())),
+      );
+      await expectOpenFiles(5);
+      await expectOpenFiles(0);
+      for (const socket of sockets) socket.destroy();
+    },
+  );
+
+  it('clients that read slowly get all of it', async () => {
+    const blob = await client.aBlob(name, someBytes(12_000_000));
+    let received = 0;
+    const socket = await readSlowly(`${name}/blobs/${blob.digest}`, async (reader) => {
+      reader.on('data', (chunk: Buffer) => {
+        received += chunk.length;
+        reader.pause();
+      });
+      const resume = setInterval(() => reader.resume(), 10);
+      await eventually(async () => (received > 12_000_000 || reader.closed ? true : undefined));
+      clearInterval(resume);
+    });
+    expect(received).toBeGreaterThan(12_000_000);
+    socket.destroy();
+  });
 
   it('a database whose connections all break is back for the next request, and nothing is answered with 500', async () => {
     const artifact = await client.anArtifact(name, 'v1');

@@ -4,6 +4,7 @@ import { formatContentRange, parseRange, type ByteRange } from '@entrepot/oci/ra
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import { isCurrent, mayServeRange } from '../conditional.ts';
 import type { Exchange, HeaderList } from '../exchange.ts';
+import { limitReader } from '../limit-reader.ts';
 import type { RegistryContext } from '../registry-context.ts';
 import { repositoryOf } from './repository-of.ts';
 
@@ -91,7 +92,9 @@ async function sendBlob(context: RegistryContext, exchange: Exchange, what: Send
     if (sent === 0) exchange.beginBytes(what.status, what.headers);
     sent += chunk.length;
     exchange.sent += chunk.length;
-    return write(exchange, chunk, sent === what.length);
+    const written = write(exchange, chunk, sent === what.length);
+    limitReader(res, context.config.bodyIdleMs);
+    return written;
   });
   if (sent < what.length || !found) {
     const error = await damaged(context, what.target);
