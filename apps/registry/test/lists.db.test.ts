@@ -231,6 +231,22 @@ describe('lists', () => {
         expect(answer.headers['oci-filters-applied']).toBe('artifactType');
     });
 
+    it('come in smaller pages when their annotations are large, and are whole all the same', async () => {
+      const other = 'referrers/other';
+      const large = await client.anArtifact(other, 'large');
+      const annotations = { much: 'x'.repeat(3_000_000) };
+      const pushed: PushedArtifact[] = [];
+      for (let index = 0; index < 3; index++) {
+        const more = { subject: large.descriptor, artifactType: `${sbom}.${index}`, annotations };
+        pushed.push(await client.anArtifact(other, '', more));
+      }
+      const { pages } = await allPages(client, `${other}/referrers/${large.digest}`);
+      expect(pages.map((page) => page.manifests?.length)).toEqual([2, 1]);
+      expect(pages.flatMap((page) => page.manifests?.map((each) => each.digest))).toEqual(
+        pushed.map((each) => each.digest),
+      );
+    });
+
     it('are none of a subject that nobody names, of one that is not there, and of an empty repository', async () => {
       for (const where of [
         path(referrers[0]?.digest ?? ''),

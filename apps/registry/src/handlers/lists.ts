@@ -55,23 +55,22 @@ export async function getReferrers(
   const afterText = exchange.query.get('after') ?? '0';
   const after = /^\d{1,15}$/.test(afterText) ? Number(afterText) : 0;
   const limit = Math.max(1, readPageSize(exchange, referrersPage) ?? referrersPage);
-  const found =
+  const page =
     answer.repository === undefined
-      ? []
+      ? { referrers: [], more: false }
       : await context.pages.listReferrers(answer.repository.id, target.digest, {
           artifactType,
           after,
-          limit: limit + 1,
+          limit,
         });
-  const shown = found.slice(0, limit);
   const headers: HeaderList = ['Content-Type', mediaTypes.ociIndex];
   if (artifactType !== undefined) headers.push('OCI-Filters-Applied', 'artifactType');
-  const last = found.length > limit ? shown.at(-1) : undefined;
+  const last = page.more ? page.referrers.at(-1) : undefined;
   if (last !== undefined) {
     const filter = artifactType === undefined ? '' : `&artifactType=${encodeURIComponent(artifactType)}`;
     headers.push('Link', formatNextLink(`${exchange.path}?n=${limit}&after=${last.id}${filter}`));
   }
-  const manifests = shown.map(({ id: _, ...descriptor }) => descriptor);
+  const manifests = page.referrers.map(({ id: _, ...descriptor }) => descriptor);
   const body = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
   exchange.sendBytes(200, headers, Buffer.from(JSON.stringify(body)));
 }
