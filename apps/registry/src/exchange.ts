@@ -9,6 +9,7 @@ import { toErrorAnswer } from './registry-error.ts';
 // what Go's server, which clients are tried against, reads before it answers
 const smallBody = 256 * 1024;
 const longestDiscard = 2_000;
+const longestLinger = 1_000;
 const requestIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Header names and values in turn, the form that node writes fastest. */
@@ -81,7 +82,7 @@ export class Exchange {
     if (this.method === 'HEAD') this.res.end();
     else {
       this.sent += bytes.length;
-      this.res.end(bytes);
+      this.#end(bytes);
     }
   }
 
@@ -126,6 +127,24 @@ export class Exchange {
     else this.req.resume();
     this.sendJson(answer.status, ociError(answer.code, answer.message, answer.detail), list);
     return answer;
+  }
+
+  /**
+   * A connection that is closed while bytes come in is reset, and the answer can be lost with it (RFC 9112 section
+   * 9.6): they are read and dropped until the client has seen the answer and closes, or for a while.
+   */
+  #end(bytes: Buffer): void {
+    const { req, res } = this;
+    if (req.complete || req.destroyed || this.#hasSmallBody) {
+      res.end(bytes);
+      return;
+    }
+    res.write(bytes);
+    const timer = setTimeout(() => res.end(), longestLinger);
+    req.resume().once('close', () => {
+      clearTimeout(timer);
+      res.end();
+    });
   }
 
   get #hasSmallBody(): boolean {

@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRegistry, type RunningRegistry } from './registry-harness.ts';
@@ -45,4 +46,31 @@ describe('refusals', () => {
     expect(headers.connection).toBe('close');
     put.vanish();
   });
+
+  it('reach a client that looks at no answer before it has sent a part of a large body', async () => {
+    const socket = connect(Number(new URL(registry.url).port), '127.0.0.1');
+    socket.write(
+      'PATCH /v2/team/app/blobs/uploads/x HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n',
+    );
+    for (let sent = 0; sent < 64; sent += 1) await writePiece(socket);
+    expect(await readAnswer(socket)).toMatch(/^HTTP\/1.1 401 [^]*"errors"/);
+  });
 });
+
+const piece = Buffer.alloc(256 * 1024);
+
+function writePiece(socket: Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.write(piece, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function readAnswer(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    socket.setEncoding('latin1').once('data', (text: string) => {
+      socket.destroy();
+      resolve(text);
+    });
+    socket.once('error', reject);
+  });
+}
