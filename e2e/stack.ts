@@ -6,7 +6,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { listDescendants, readCommand, signalProcess, waitForEnd } from './processes.ts';
+import {
+  listDescendants,
+  readCommand,
+  readWorkingDirectory,
+  signalProcess,
+  waitForEnd,
+} from './processes.ts';
 import { inheritedEnvironment } from './programs.ts';
 import { ServerLog } from './server-log.ts';
 
@@ -98,12 +104,6 @@ export class Entrepot {
     late.catch(() => undefined);
   }
 
-  /** Stops the process as SIGTERM does and starts it again on the same data and port. */
-  async restart(): Promise<void> {
-    await this.stop();
-    await this.start();
-  }
-
   /** Ends the process and returns its exit code. Throws when that takes longer than 15 seconds. */
   async stop(): Promise<number> {
     if (this.#child?.pid === undefined) return 0;
@@ -135,10 +135,11 @@ export class Entrepot {
     return [...new Set([...own, ...database])];
   }
 
-  /** The process id of PostgreSQL, from its pid file. */
+  /** The process id of PostgreSQL while it runs. */
   postmasterPid(): number | undefined {
     const pid = Number(this.#postmasterFile()[0]);
-    return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+    // a server that was killed leaves its file, and its id may be another process's by now
+    return readWorkingDirectory(pid) === this.#clusterDir ? pid : undefined;
   }
 
   /** Stops whatever still runs and removes the data. */
@@ -214,9 +215,13 @@ export class Entrepot {
     };
   }
 
+  get #clusterDir(): string {
+    return join(this.dataDir, 'postgres-18');
+  }
+
   #postmasterFile(): string[] {
     try {
-      return readFileSync(join(this.dataDir, 'postgres-18/postmaster.pid'), 'utf8').split('\n');
+      return readFileSync(join(this.#clusterDir, 'postmaster.pid'), 'utf8').split('\n');
     } catch {
       return [];
     }

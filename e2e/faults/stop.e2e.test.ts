@@ -62,7 +62,7 @@ describe('a stop during a push', () => {
 
   test('refuses new requests while the last push ends', async () => {
     const stopped = entrepot.stop();
-    await expect.poll(() => isRefused(entrepot.url)).toBe(true);
+    await expect.poll(() => isRefused(entrepot.url), { timeout: 8_000 }).toBe(true);
     await push.send(bytes.subarray(half));
     expect(await stopped).toBe(0);
   });

@@ -7,6 +7,7 @@ import { startEntrepot, type Entrepot } from '../stack.ts';
 import { RawRequest } from './raw-request.ts';
 
 const mebi = 1024 * 1024;
+const patient = { timeout: 10_000 };
 
 describe('uploads that do not go as planned', () => {
   let entrepot: Entrepot;
@@ -121,18 +122,20 @@ describe('uploads that do not go as planned', () => {
 
   /** Waits until the body of a request is being written. */
   async function untilReceiving(): Promise<void> {
-    await expect.poll(() => entrepot.metrics()).toMatch(/^entrepot_uploads_in_progress 1$/m);
+    await expect.poll(() => entrepot.metrics(), patient).toMatch(/^entrepot_uploads_in_progress 1$/m);
   }
 
   /** The offset that the status of the upload names, as soon as the vanished client has let go of it. */
   async function storedOffset(location: string): Promise<number> {
+    let last = '';
     for (let tries = 0; tries < 200; tries += 1) {
       const answer = await pusher.request('GET', location);
       const end = /^0-(\d+)$/.exec(answer.headers.get('range') ?? '')?.[1];
       if (answer.status === 204 && Number(end) > 0) return Number(end) + 1;
+      last = `${answer.status} ${end} ${await answer.text()}`;
       await sleep(20);
     }
-    throw new Error('the status of the upload never showed what was stored');
+    throw new Error(`the status of the upload never showed what was stored: ${last}`);
   }
 
   async function pull(digest: string): Promise<string> {
