@@ -448,6 +448,27 @@ describe('rights on the distribution API', () => {
     });
   });
 
+  it('what is blocked is pulled by nobody, who all hear why, until it is free again', async () => {
+    const world = await aWorld({ public: true });
+    const reason = 'CVE-2026-0001 is critical';
+    const anonymous = await Client.as(registry, undefined, world.repository);
+    const paths = ['v1', world.pushed.digest].map(
+      (reference) => `${world.repository}/manifests/${reference}`,
+    );
+    for (const client of [anonymous, everything])
+      for (const path of paths) expect((await client.get(path)).status).toBe(200);
+    await sql('UPDATE manifest SET blocked_reason = $1 WHERE id = (SELECT max(id) FROM manifest)', reason);
+    for (const client of [anonymous, everything]) {
+      for (const path of paths) {
+        const answer = await client.get(path);
+        expect([answer.status, errorOf(answer)]).toMatchObject([403, { code: 'DENIED', message: reason }]);
+        expect((await client.head(path)).status).toBe(403);
+      }
+    }
+    await sql('UPDATE manifest SET blocked_reason = NULL');
+    expect((await anonymous.get(paths[0] ?? '')).status).toBe(200);
+  });
+
   it('read-only, the registry answers pulls and refuses every write with one sentence', async () => {
     const world = await aWorld({ role: 4 });
     const replica = await registry.another({ readOnly: true });
