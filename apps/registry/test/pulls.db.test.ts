@@ -1,4 +1,4 @@
-import { rm, truncate } from 'node:fs/promises';
+import { rename, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { aProject } from '@entrepot/access/testing';
 import { blobKey } from '@entrepot/content-store/layout';
@@ -243,6 +243,17 @@ describe('pulls', () => {
       expect((await client.get(path)).status).toBe(404);
       expect((await client.head(path)).status).toBe(404);
       await client.aBlob(name, bytes);
+      expect((await client.get(path)).body.equals(bytes)).toBe(true);
+    });
+
+    it('take a storage that is away for no damage', async () => {
+      const bytes = someBytes(5000);
+      const path = `${name}/blobs/${(await client.aBlob(name, bytes)).digest}`;
+      const volume = join(registry.storageRoot, 'docker');
+      await rename(volume, `${volume}-away`);
+      expect((await client.get(path)).status).toBe(503);
+      expect((await client.head(path)).status).toBe(503);
+      await rename(`${volume}-away`, volume);
       expect((await client.get(path)).body.equals(bytes)).toBe(true);
     });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -15,6 +16,7 @@ import {
 } from '@entrepot/access/token-service';
 import { TrustedProxies } from '@entrepot/access/trusted-proxies';
 import { ContentStore } from '@entrepot/content-store/content-store';
+import { writeIdentity } from '@entrepot/content-store/identity';
 import { Database } from '@entrepot/database/database';
 import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
 import { isAppError } from '@entrepot/errors/app-error';
@@ -94,6 +96,7 @@ export async function startRegistry(options: HarnessOptions = {}): Promise<Runni
   await ensureAdministrator(test.database, adminPassword);
   await rotateSigningKeys(test.database, shared.box, { algorithm: 'EdDSA' });
   const first = await launch(test.database, shared, options);
+  await writeIdentity(first.store, { instance: randomUUID(), format: 1, epoch: 1 });
   const others: Replica[] = [];
   const another = async (otherOptions: HarnessOptions = {}): Promise<Replica> => {
     const database = await Database.connect({ connection: test.connection, poolSize: 4 });

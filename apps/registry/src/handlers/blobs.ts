@@ -1,3 +1,4 @@
+import { readIdentity } from '@entrepot/content-store/identity';
 import { AppError } from '@entrepot/errors/app-error';
 import type { Digest } from '@entrepot/oci/digest';
 import { formatContentRange, parseRange, type ByteRange } from '@entrepot/oci/range';
@@ -125,6 +126,13 @@ function write(exchange: Exchange, chunk: Buffer, last: boolean): Promise<void> 
 
 /** The row says that the blob is here and the storage says no: it heals with the next push. */
 async function damaged(context: RegistryContext, target: BlobTarget): Promise<AppError> {
+  // a volume that is not mounted at this moment has none of its blobs, and will have all of them again
+  if ((await readIdentity(context.store)) === undefined) {
+    context.log.error({ digest: target.digest }, 'the storage is not there, or not the one that was meant');
+    return new AppError('UNAVAILABLE', 'the storage of this registry is away; try again shortly', {
+      retryAfter: 10,
+    });
+  }
   await context.blobs.markDamaged(target.digest);
   context.log.error({ digest: target.digest }, 'blob marked as damaged');
   return blobUnknown(target);
