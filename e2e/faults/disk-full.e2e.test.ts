@@ -61,6 +61,11 @@ describe.skipIf(!mayMount)(mayMount ? title : `${title} (only root can mount a s
     expect(await pusher.listTags()).toEqual(['kept']);
   });
 
+  test('is not filled for long by uploads that did not fit', async () => {
+    const { digest } = await pusher.pushImage('small', 2 * mebi);
+    expect(await pusher.pullWhole('small')).toBe(digest);
+  });
+
   test('takes large pushes again when there is room', async () => {
     await mount(['-o', `remount,size=${large}m`, storage]);
     const bytes = randomBytes(20 * mebi);
