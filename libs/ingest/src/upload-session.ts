@@ -51,12 +51,13 @@ export class UploadSession {
    * the next request goes on there. `RANGE_INVALID` when `start` is not where the upload stands.
    */
   async append(upload: UploadIdentity, body: UploadBody): Promise<number> {
-    return await this.#exclusive(upload.id, async () => {
-      const lease = await this.#parts.uploads.lease(upload, this.#parts.owner);
-      const live = await this.#writerAt(upload, lease, body);
-      await this.#receive(upload, lease, live, body);
-      return live.writer.size;
-    });
+    return await this.#exclusive(upload.id, () =>
+      this.#leased(upload, async (lease) => {
+        const live = await this.#writerAt(upload, lease, body);
+        await this.#receive(upload, lease, live, body);
+        return live.writer.size;
+      }),
+    );
   }
 
   /**
@@ -68,18 +69,19 @@ export class UploadSession {
       if (isNew && body.length !== undefined && body.length <= smallBody) {
         return await this.#finishAtOnce(upload, body, digest);
       }
-      const lease = await this.#parts.uploads.lease(upload, this.#parts.owner);
-      const live = await this.#writerAt(upload, lease, body);
-      const hadBody = body.length !== 0;
-      if (hadBody) await this.#receiveLast(upload, lease, live, body);
-      const orAbandon = this.#orAbandon(upload, lease, live);
-      if ((await orAbandon(live.writer.digest(digestAlgorithm(digest)))) !== digest) {
-        await this.#keepPrefix(upload, lease, live, hadBody);
-        throw differentBytes(digest);
-      }
-      await orAbandon(this.#publish(upload, lease.generation, live.writer, digest));
-      await this.#forgetReplaced(upload.id, live);
-      return live.writer.size;
+      return await this.#leased(upload, async (lease) => {
+        const live = await this.#writerAt(upload, lease, body);
+        const hadBody = body.length !== 0;
+        if (hadBody) await this.#receiveLast(upload, lease, live, body);
+        const orAbandon = this.#orAbandon(upload, lease, live);
+        if ((await orAbandon(live.writer.digest(digestAlgorithm(digest)))) !== digest) {
+          await this.#keepPrefix(upload, lease, live, hadBody);
+          throw differentBytes(digest);
+        }
+        await orAbandon(this.#publish(upload, lease.generation, live.writer, digest));
+        await this.#forgetReplaced(upload.id, live);
+        return live.writer.size;
+      });
     });
   }
 
@@ -167,7 +169,6 @@ export class UploadSession {
     live: LiveWriter,
     body: UploadBody,
   ): Promise<void> {
-    const stopExtending = this.#extend(upload.id, lease.generation);
     try {
       await this.#fill(live.writer, body);
     } catch (error) {
@@ -176,8 +177,6 @@ export class UploadSession {
         await this.#save(upload, lease, live).catch(() => undefined);
       else await this.#abandon(upload, lease, live);
       throw error;
-    } finally {
-      stopExtending();
     }
     await this.#save(upload, lease, live);
   }
@@ -188,7 +187,6 @@ export class UploadSession {
     live: LiveWriter,
     body: UploadBody,
   ): Promise<void> {
-    const stopExtending = this.#extend(upload.id, lease.generation);
     try {
       await this.#fill(live.writer, body);
       // a storage that is full says so now, while the upload can still go on
@@ -197,8 +195,6 @@ export class UploadSession {
       if (isAppError(error, 'BODY_ABORTED')) await this.#save(upload, lease, live).catch(() => undefined);
       else await this.#abandon(upload, lease, live);
       throw error;
-    } finally {
-      stopExtending();
     }
   }
 
@@ -310,12 +306,19 @@ export class UploadSession {
     });
   }
 
-  #extend(uuid: string, generation: number): () => void {
+  /** Holds the upload while `work` runs: bytes that arrive, and those of another process that are copied first. */
+  async #leased<T>(upload: UploadIdentity, work: (lease: UploadLease) => Promise<T>): Promise<T> {
+    const { uploads, owner } = this.#parts;
+    const lease = await uploads.lease(upload, owner);
     const timer = setInterval(() => {
       // a lost lease shows when the row is advanced
-      this.#parts.uploads.extend(uuid, generation).catch(() => undefined);
+      uploads.extend(upload.id, lease.generation).catch(() => undefined);
     }, leaseRefresh);
-    return () => clearInterval(timer);
+    try {
+      return await work(lease);
+    } finally {
+      clearInterval(timer);
+    }
   }
 }
 
