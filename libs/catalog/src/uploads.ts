@@ -40,8 +40,8 @@ interface LeaseRow {
 
 const leaseSeconds = 30;
 
-// Leases and durable points may be lost with the database's last moments: the upload then goes on from an earlier
-// point. What a client is told is pushed never depends on them, so nobody waits for their commits to be on disk.
+// How long a lease lasts may be lost with the database's last moments, so nobody waits for that commit to be on disk.
+// A lease itself may not: its generation names the staged bytes, and the next writer would find them taken.
 const unhurried = `set_config('synchronous_commit', 'off', true)`;
 
 const takeLease = statement<LeaseRow>(
@@ -51,7 +51,7 @@ const takeLease = statement<LeaseRow>(
    ON CONFLICT (id) DO UPDATE SET generation = upload.generation + 1, owner = excluded.owner,
      lease_until = excluded.lease_until, updated_at = now()
    WHERE upload.finished_at IS NULL AND (upload.owner IS NULL OR upload.lease_until < now())
-   RETURNING generation, size, state, state_generation, algorithm, ${unhurried}`,
+   RETURNING generation, size, state, state_generation, algorithm`,
 );
 const extendLease = statement(
   'upload.extend',
@@ -61,7 +61,7 @@ const extendLease = statement(
 const advance = statement<{ generation: number }>(
   'upload.advance',
   `UPDATE upload SET size = $3, state = $4, state_generation = $5, owner = NULL, lease_until = NULL, updated_at = now()
-   WHERE id = $1 AND generation = $2 AND finished_at IS NULL RETURNING generation, ${unhurried}`,
+   WHERE id = $1 AND generation = $2 AND finished_at IS NULL RETURNING generation`,
 );
 const release = statement(
   'upload.release',

@@ -68,7 +68,8 @@ function requestedRange(
   size: number,
 ): ByteRange | 'unsatisfiable' | undefined {
   const header = exchange.req.headers.range;
-  if (header === undefined || !mayServeRange(exchange, digest)) return undefined;
+  // only GET has ranges (RFC 9110 section 14.2)
+  if (header === undefined || exchange.method !== 'GET' || !mayServeRange(exchange, digest)) return undefined;
   return parseRange(header, size);
 }
 
