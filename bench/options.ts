@@ -8,7 +8,7 @@ const startCase = 'start';
 const fullScale: Scale = {
   rounds: 5,
   seconds: 1.5,
-  warmUp: 2.5,
+  warmUp: 3,
   keys: 10_000,
   repositories: 500,
   tags: 10_000,
