@@ -109,7 +109,8 @@ const move = statement(
   `WITH audited AS (
      INSERT INTO audit_log (actor, actor_kind, address, user_agent, request_id, operation, resource_type, resource, project_id)
      SELECT $4, $5, $6, $7, $8, 'create', 'tag', r.name || ':' || $2::text, r.project_id FROM repository r WHERE r.id = $1
-   ) SELECT move_tag($1, $2, $3, $4, 'api')`,
+   ) SELECT move_tag(r.project_id, r.id, r.name, $2, m.id, m.digest, $4, 'api')
+     FROM repository r, manifest m WHERE r.id = $1 AND m.id = $3`,
 );
 
 function originColumns(origin: Origin): unknown[] {

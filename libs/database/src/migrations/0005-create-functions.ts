@@ -110,35 +110,36 @@ BEGIN
   RETURN true;
 END $$;
 
-CREATE FUNCTION move_tag(p_repository bigint, p_name text, p_manifest bigint, p_actor text, p_origin text)
-RETURNS bytea LANGUAGE plpgsql AS $$
+-- Points a tag at a manifest, with its event and fact. Returns the digest that it pointed at before.
+CREATE FUNCTION move_tag(
+  p_project bigint, p_repository bigint, p_repository_name text, p_name text, p_manifest bigint, p_digest bytea,
+  p_actor text, p_origin text
+) RETURNS bytea LANGUAGE plpgsql AS $$
 DECLARE
   old_tag bigint;
   old_manifest bigint;
   old_digest bytea;
 BEGIN
   LOOP
+    INSERT INTO tag (repository_id, name, manifest_id) VALUES (p_repository, p_name, p_manifest)
+    ON CONFLICT (repository_id, name) DO NOTHING;
+    EXIT WHEN FOUND;
     SELECT id, manifest_id INTO old_tag, old_manifest FROM tag
     WHERE repository_id = p_repository AND name = p_name FOR NO KEY UPDATE;
     IF FOUND THEN
       UPDATE tag SET manifest_id = p_manifest, version = version + 1, pushed_at = now() WHERE id = old_tag;
       EXIT;
     END IF;
-    INSERT INTO tag (repository_id, name, manifest_id) VALUES (p_repository, p_name, p_manifest)
-    ON CONFLICT (repository_id, name) DO NOTHING;
-    EXIT WHEN FOUND;
   END LOOP;
   IF old_manifest IS DISTINCT FROM p_manifest THEN
     IF old_manifest IS NOT NULL THEN
       SELECT digest INTO old_digest FROM manifest WHERE id = old_manifest;
     END IF;
     INSERT INTO tag_event (repository_id, name, from_digest, to_digest, actor, origin)
-    SELECT p_repository, p_name, old_digest, m.digest, p_actor, p_origin FROM manifest m WHERE m.id = p_manifest;
-    INSERT INTO outbox (fact, key, payload)
-    SELECT 'tag.moved', r.id::text, jsonb_build_object('repositoryId', r.id, 'projectId', r.project_id,
-      'repository', r.name, 'tag', p_name, 'from', encode(old_digest, 'hex'), 'to', encode(m.digest, 'hex'),
-      'actor', p_actor)
-    FROM repository r, manifest m WHERE r.id = p_repository AND m.id = p_manifest;
+    VALUES (p_repository, p_name, old_digest, p_digest, p_actor, p_origin);
+    INSERT INTO outbox (fact, key, payload) VALUES ('tag.moved', p_repository::text, jsonb_build_object(
+      'repositoryId', p_repository, 'projectId', p_project, 'repository', p_repository_name, 'tag', p_name,
+      'from', encode(old_digest, 'hex'), 'to', encode(p_digest, 'hex'), 'actor', p_actor));
   END IF;
   RETURN old_digest;
 END $$;
@@ -183,19 +184,21 @@ DECLARE
   edges integer;
   fresh_bytes bigint := 0;
   tag_name text;
+  fresh_total bigint;
+  is_first boolean;
+  is_sparse boolean;
+  is_limited boolean;
 BEGIN
-  SELECT m.id, m.live INTO pushed, was_live FROM manifest m
-  WHERE m.repository_id = repository AND m.digest = p_digest FOR NO KEY UPDATE;
+  SELECT r.pushed_at IS NULL, p.sparse, p.storage_limit IS NOT NULL INTO is_first, is_sparse, is_limited
+  FROM repository r JOIN project p ON p.id = r.project_id WHERE r.id = repository;
+  INSERT INTO manifest AS m (repository_id, digest, media_type, artifact_type, type, accessory_type,
+    config_digest, subject_digest, payload, total_size, annotations, facts)
+  VALUES (repository, p_digest, p_media_type, p_artifact_type, p_type, p_accessory_type, p_config, p_subject,
+    p_payload, p_size, p_annotations, p_facts)
+  ON CONFLICT (repository_id, digest) DO NOTHING RETURNING m.id INTO pushed;
   IF pushed IS NULL THEN
-    INSERT INTO manifest AS m (repository_id, digest, media_type, artifact_type, type, accessory_type,
-      config_digest, subject_digest, payload, total_size, annotations, facts)
-    VALUES (repository, p_digest, p_media_type, p_artifact_type, p_type, p_accessory_type, p_config, p_subject,
-      p_payload, p_size, p_annotations, p_facts)
-    ON CONFLICT (repository_id, digest) DO NOTHING RETURNING m.id INTO pushed;
-    IF pushed IS NULL THEN
-      SELECT m.id, m.live INTO pushed, was_live FROM manifest m
-      WHERE m.repository_id = repository AND m.digest = p_digest FOR NO KEY UPDATE;
-    END IF;
+    SELECT m.id, m.live INTO pushed, was_live FROM manifest m
+    WHERE m.repository_id = repository AND m.digest = p_digest FOR NO KEY UPDATE;
   END IF;
   IF was_live IS FALSE THEN
     UPDATE manifest m SET live = true, deleted_at = NULL, pushed_at = now() WHERE m.id = pushed;
@@ -246,17 +249,28 @@ BEGIN
         FROM manifest k WHERE k.repository_id = repository AND k.digest = ANY (p_children) AND k.live), 0))
       WHERE m.id = pushed;
     END IF;
-    PERFORM pg_advisory_xact_lock_shared(sparse_lock(repository));
-    UPDATE manifest_child c SET child_id = pushed
-    WHERE c.repository_id = repository AND c.digest = p_digest AND c.child_id IS NULL;
+    -- also what a project waited for that is sparse no more
+    IF is_sparse OR EXISTS (SELECT 1 FROM manifest_child c
+      WHERE c.repository_id = repository AND c.digest = p_digest AND c.child_id IS NULL) THEN
+      PERFORM pg_advisory_xact_lock_shared(sparse_lock(repository));
+      UPDATE manifest_child c SET child_id = pushed
+      WHERE c.repository_id = repository AND c.digest = p_digest AND c.child_id IS NULL;
+    END IF;
     -- a manifest that comes back kept its bytes meanwhile
-    PERFORM charge_project(p_project, fresh_bytes + CASE WHEN was_live IS NULL THEN length(p_payload) ELSE 0 END);
+    fresh_total := fresh_bytes + CASE WHEN was_live IS NULL THEN length(p_payload) ELSE 0 END;
+    IF is_limited THEN
+      PERFORM charge_project(p_project, fresh_total);
+    ELSE
+      INSERT INTO usage_delta (project_id, bytes) VALUES (p_project, fresh_total);
+    END IF;
   END IF;
 
   FOREACH tag_name IN ARRAY p_tags LOOP
-    PERFORM move_tag(repository, tag_name, pushed, p_actor, 'push');
+    PERFORM move_tag(p_project, repository, p_repository, tag_name, pushed, p_digest, p_actor, 'push');
   END LOOP;
-  UPDATE repository r SET pushed_at = now() WHERE r.id = repository AND r.pushed_at IS NULL;
+  IF is_first THEN
+    UPDATE repository r SET pushed_at = now() WHERE r.id = repository AND r.pushed_at IS NULL;
+  END IF;
 
   INSERT INTO outbox (fact, key, payload) VALUES ('manifest.pushed', repository::text, jsonb_build_object(
     'repositoryId', repository, 'projectId', p_project, 'repository', p_repository,
