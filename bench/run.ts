@@ -11,11 +11,12 @@ import { startAll } from './servers/all-servers.ts';
 const options = readOptions(process.argv.slice(2));
 const startedAt = new Date().toISOString();
 const compared = await runCases(options);
-const figures = options.start ? await measureStart() : [];
+const whole = process.exitCode === undefined;
+const figures = options.start && whole ? await measureStart() : [];
 const report = { startedAt, machine: describeMachine(), scale: options.scale, ...compared, figures };
 printSummary(compared.results, figures);
 console.log(`\n${saveReport(report)}`);
-if (options.publish) publish(report);
+if (options.publish && whole) publish(report);
 
 async function runCases({
   cases,
