@@ -15,6 +15,10 @@ export const leewaySeconds = 60;
 const longestGraceSeconds = 24 * 60 * 60;
 const longestToken = 16 * 1024;
 
+// what is remembered of a token takes some five times its text: two generations are at most 40 MiB
+const longestRemembered = 4 * 1024;
+const textOfGeneration = 4 * 1024 * 1024;
+
 /** A token whose signature and claims hold, in the form that decisions need. */
 export interface VerifiedToken {
   readonly subject: string;
@@ -53,19 +57,23 @@ interface Remembered {
   readonly key: VerificationKey;
   readonly notBefore: number;
   readonly endsAt: number;
+  readonly token: VerifiedToken;
   readonly valid: TokenVerdict;
   readonly expired: TokenVerdict;
 }
 
 /**
  * Verifies compact JWS tokens. A verified token is remembered by its whole text, in two generations of bounded
- * number, until it expires or its key is withdrawn: the second request of a token costs a look into a map.
+ * number and length, until it expires or its key is withdrawn: the second request of a token costs a look into a
+ * map. A token of more than 4 KiB, or one that allows nothing to nobody in particular, is verified each time:
+ * anybody can have those made without end.
  */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
   readonly #limit: number;
   #young = new Map<string, Remembered>();
   #old = new Map<string, Remembered>();
+  #youngText = 0;
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options;
@@ -133,11 +141,14 @@ export class TokenVerifier {
   }
 
   #store(text: string, remembered: Remembered): void {
-    if (this.#young.size >= this.#limit) {
+    if (text.length > longestRemembered || allowsNothing(remembered.token) || this.#young.has(text)) return;
+    if (this.#young.size >= this.#limit || this.#youngText + text.length > textOfGeneration) {
       this.#old = this.#young;
       this.#young = new Map();
+      this.#youngText = 0;
     }
     this.#young.set(text, remembered);
+    this.#youngText += text.length;
   }
 
   #rejuvenate(text: string): Remembered | undefined {
@@ -172,9 +183,15 @@ function toRemembered(key: VerificationKey, claims: TokenClaims): Remembered {
     key,
     notBefore: (claims.nbf - leewaySeconds) * 1000,
     endsAt: (claims.exp + leewaySeconds) * 1000,
+    token,
     valid: { state: 'valid', token },
     expired: { state: 'expired', token },
   };
+}
+
+function allowsNothing({ principal, repositories, catalog }: VerifiedToken): boolean {
+  if (principal !== undefined || catalog) return false;
+  return [...repositories.values()].every((entry) => entry.actions.length === 0);
 }
 
 function isCatalog(entry: AccessEntry): boolean {

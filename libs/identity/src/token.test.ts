@@ -162,6 +162,38 @@ describe('TokenVerifier', () => {
     expect(tokens.filter((token) => verifier.find(token) !== undefined).length).toBeLessThanOrEqual(4);
   });
 
+  it('remembers a bounded length of tokens', async () => {
+    const roomy = new TokenVerifier({ keys: ring, issuer: 'issuer', audience: 'service', clock });
+    const key = keyOf('EdDSA');
+    const texts = Array.from({ length: 4000 }, (_, index) => String(index).padEnd(4000));
+    for (const text of texts) roomy.remember(text, key, claims);
+    const kept = texts.filter((text) => roomy.find(text) !== undefined);
+    // two generations of 4 MiB
+    expect(kept.length * 4000).toBeLessThanOrEqual(2 * 4 * 1024 * 1024);
+    expect(kept.length).toBeGreaterThan(1000);
+    expect(kept).toContain(texts.at(-1));
+  });
+
+  it('remembers no long token, and no anonymous one that allows nothing; they are valid all the same', async () => {
+    const key = keyOf('EdDSA');
+    const { principal: _, ...anonymous } = claims;
+    const long = { ...claims, jti: 'x'.repeat(4096) };
+    const idle = {
+      ...anonymous,
+      principal: undefined,
+      access: [{ type: 'repository', name: 'a/b', actions: [] }],
+    };
+    for (const each of [long, idle]) {
+      const token = signToken(key, each);
+      verifier.remember(token, key, each);
+      expect(await verifier.verify(token)).toMatchObject({ state: 'valid' });
+      expect(verifier.find(token)).toBeUndefined();
+    }
+    const pulling = signToken(key, { ...idle, access: claims.access.slice(0, 1) });
+    await verifier.verify(pulling);
+    expect(verifier.find(pulling)).toMatchObject({ state: 'valid' });
+  });
+
   it('never remembers a token that does not hold', async () => {
     const token = `${signToken(keyOf('EdDSA'), claims).slice(0, -8)}AAAAAAAA`;
     await verifier.verify(token);
