@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { AppError } from '@entrepot/errors/app-error';
 import { syncDirectory } from './file-io.ts';
 import { systemCode } from './filesystem-error.ts';
 
@@ -10,26 +11,73 @@ const mostKnown = 4096;
  * every time: collection removes a directory that became empty, so nothing may be remembered of it. What lies
  * above is never removed, so once its entry is durable it is remembered, and a publish of a blob costs two
  * directory syncs instead of four.
+ *
+ * The root and the directories right below it, once seen, are never made again: when they are gone, so is the volume
+ * that held them, and what was written instead would vanish under it when it is mounted again.
  */
 export class DirectoryDurability {
   readonly #root: string;
   readonly #known = new Set<string>();
+  readonly #seen = new Set<string>();
 
   constructor(root: string) {
     this.#root = root;
   }
 
-  /** Makes `directory` and what is missing above it. */
+  /** Remembers what is right below the root, which is there. */
+  learn(): void {
+    for (const entry of readdirSync(this.#root, { withFileTypes: true })) {
+      if (entry.isDirectory()) this.#seen.add(join(this.#root, entry.name));
+    }
+  }
+
+  /**
+   * Throws when what was seen right below the root is gone.
+   *
+   * @throws AppError `STORAGE_FAILED`
+   */
+  assertMounted(): void {
+    for (const top of this.#seen) {
+      if (!existsSync(top)) throw gone(this.#root);
+    }
+  }
+
+  /**
+   * Makes `directory` and what is missing above it, but for the root.
+   *
+   * @throws AppError `STORAGE_FAILED` when the root is gone, or what was seen right below it.
+   */
   make(directory: string): void {
+    if (directory === this.#root || dirname(directory) === this.#root) {
+      this.#makeTop(directory);
+      return;
+    }
     try {
       mkdirSync(directory, { mode: 0o700 });
     } catch (error) {
       const code = systemCode(error);
       if (code === 'EEXIST') return;
       if (code !== 'ENOENT') throw error;
+      this.#makeTop(this.#topOf(directory));
       this.#forgetMissing(dirname(directory));
       mkdirSync(directory, { recursive: true, mode: 0o700 });
     }
+  }
+
+  /** Makes a directory right below the root, which nobody removes: one that was there and is not went with its volume. */
+  #makeTop(directory: string): void {
+    if (!existsSync(this.#root)) throw gone(this.#root);
+    if (!existsSync(directory)) {
+      if (this.#seen.has(directory)) throw gone(this.#root);
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+    }
+    if (directory !== this.#root) this.#seen.add(directory);
+  }
+
+  #topOf(directory: string): string {
+    let top = directory;
+    while (dirname(top) !== this.#root) top = dirname(top);
+    return top;
   }
 
   /** What is made again, because a hand removed it, has to be made durable again. */
@@ -59,6 +107,13 @@ export class DirectoryDurability {
     if (this.#known.size + learned.length > mostKnown) this.#known.clear();
     for (const durable of learned) this.#known.add(durable);
   }
+}
+
+function gone(root: string): AppError {
+  return new AppError(
+    'STORAGE_FAILED',
+    `the storage directory ${root} is gone, or what was in it: is its volume mounted? Mount it again; if it was emptied on purpose, restart`,
+  );
 }
 
 /** As Promise.all, but rejects only when none is running any more. */

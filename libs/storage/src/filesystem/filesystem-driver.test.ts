@@ -109,10 +109,30 @@ describe('filesystem driver on its disk', () => {
     }
   });
 
-  it('publishes after everything below its root was removed by hand', async () => {
+  it('publishes after directories were removed by hand', async () => {
     await publish('a/b/c/object');
-    await rm(join(root, 'a'), { recursive: true });
+    await rm(join(root, 'a/b'), { recursive: true });
     expect(await publish('a/b/c/object')).toBe('created');
+  });
+
+  it('makes nothing where its volume was, which was unmounted while it ran', async () => {
+    await publish('a/b/object');
+    // another process, which has only read so far
+    const reader = new FilesystemDriver({ root });
+    await reader.probe();
+    await rm(join(root, 'a'), { recursive: true });
+    await rm(join(root, 'staging'), { recursive: true });
+    for (const each of [driver, reader]) {
+      const why = /the storage directory .* is gone.*: is its volume mounted\?/;
+      await expect(each.put('a/b/object', Buffer.from('lost'))).rejects.toThrow(why);
+      await expect((await each.create('a/1')).append([Buffer.from('lost')])).rejects.toThrow(why);
+      await expect(each.probe()).rejects.toThrow(why);
+    }
+    expect(await readdir(root)).toEqual([]);
+    await rm(root, { recursive: true });
+    await expect(new FilesystemDriver({ root }).put('a/object', Buffer.from('lost'))).rejects.toThrow(
+      /is its volume mounted/,
+    );
   });
 
   it('leaves no trace of an empty directory when its object is removed', async () => {

@@ -37,8 +37,10 @@ export class FilesystemDriver implements StorageDriver {
     this.#directories = new DirectoryDurability(this.#root);
   }
 
-  probe(): Promise<void> {
-    return probeDirectory(this.#root);
+  async probe(): Promise<void> {
+    this.#directories.assertMounted();
+    await probeDirectory(this.#root);
+    this.#directories.learn();
   }
 
   async stat(key: string): Promise<ObjectStat | undefined> {
@@ -110,7 +112,8 @@ export class FilesystemDriver implements StorageDriver {
   }
 
   #removeIfEmpty(directory: string): void {
-    if (directory === this.#root) return;
+    // what lies right below the root stays: that it is there says that the volume is mounted
+    if (directory === this.#root || dirname(directory) === this.#root) return;
     try {
       rmdirSync(directory);
     } catch (error) {
