@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -16,6 +16,11 @@ const isRoot = process.getuid?.() === 0;
 async function filesBelow(root: string): Promise<string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
+}
+
+async function readlinks(directory: string): Promise<string[]> {
+  const names = await readdir(directory);
+  return Promise.all(names.map((name) => readlink(join(directory, name)).catch(() => '')));
 }
 
 async function makeDirectory(): Promise<string> {
@@ -113,6 +118,21 @@ describe('filesystem driver on its disk', () => {
     await publish('a/b/c/object');
     await rm(join(root, 'a/b'), { recursive: true });
     expect(await publish('a/b/c/object')).toBe('created');
+  });
+
+  it('leaves neither a file nor a descriptor of a resume that failed', async () => {
+    const first = await driver.create('staging/1');
+    await first.append([Buffer.from('bytes')]);
+    await first.flush();
+    await first.close();
+    const from = { key: 'staging/1', size: 5, state: {} };
+    const failing = driver.resume('staging/2', from, () => {
+      throw new Error('the hash failed');
+    });
+    await expect(failing).rejects.toThrow('the hash failed');
+    expect(await readdir(join(root, 'staging'))).toEqual(['1']);
+    const open = process.platform === 'linux' ? await readlinks('/proc/self/fd') : [];
+    expect(open.filter((path) => path.startsWith(root))).toEqual([]);
   });
 
   it('makes nothing where its volume was, which was unmounted while it ran', async () => {

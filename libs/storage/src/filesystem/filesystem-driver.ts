@@ -96,9 +96,13 @@ export class FilesystemDriver implements StorageDriver {
 
   async resume(key: string, from: ResumePoint, prefix: ChunkConsumer): Promise<Appender | undefined> {
     const appender = this.#appender(key);
-    if (await appender.copyFrom(this.#pathOf(from.key), from, prefix)) return appender;
-    await appender.discard();
-    return undefined;
+    let isWhole = false;
+    try {
+      isWhole = await appender.copyFrom(this.#pathOf(from.key), from, prefix);
+    } finally {
+      if (!isWhole) await appender.discard();
+    }
+    return isWhole ? appender : undefined;
   }
 
   #appender(key: string): FilesystemAppender {
