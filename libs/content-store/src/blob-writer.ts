@@ -158,9 +158,9 @@ export class BlobWriter {
     } catch (error) {
       this.#failure = { error };
     } finally {
-      for (const chunk of batch) freeChunk(chunk);
       this.#budget.release(bytes);
       this.#inFlight = undefined;
+      for (const chunk of batch) freeChunk(chunk);
     }
   }
 
@@ -191,5 +191,10 @@ export class BlobWriter {
  * 30 MiB of them make it mark the whole heap: half of the CPU of an upload. Slices of a shared pool are left alone.
  */
 function freeChunk({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== byteLength) return;
+  try {
+    buffer.transfer(0);
+  } catch {
+    // memory that can not be detached, of a WebAssembly for one, is left to the collector
+  }
 }

@@ -68,6 +68,14 @@ describe('content store', () => {
     },
   );
 
+  it('stores chunks whose memory can not be taken away', async () => {
+    const { buffer } = new WebAssembly.Memory({ initial: 1 });
+    const writer = await open();
+    await writer.write(Buffer.from(buffer));
+    await writer.flush();
+    expect(await writer.publish(digestOf(Buffer.alloc(65_536)))).toBe('created');
+  });
+
   it('reads a range, and knows when there is no such blob', async () => {
     const bytes = randomBytes(1000);
     const digest = await push(bytes);
