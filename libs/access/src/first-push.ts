@@ -1,5 +1,5 @@
 import type { Database } from '@entrepot/database/database';
-import { isAppError } from '@entrepot/errors/app-error';
+import { AppError, isAppError } from '@entrepot/errors/app-error';
 import { projectNameOf, type ProjectName } from '@entrepot/oci/project-name';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import { createProject, mayCreateProjects } from './create-project.ts';
@@ -12,9 +12,13 @@ import { findProjectsOfNames } from './project-of-name.ts';
  */
 export type FirstPushPolicy = 'off' | 'own-name' | 'anyone';
 
+// a push is to one project; a script that asks for a token for all of its pushes has a few
+const mostProjects = 5;
+
 /**
  * Creates the private projects that a push to these repositories lacks, where the policy and the rights of the
  * principal allow it. What is not allowed is left to be refused as any project that does not exist.
+ * `BAD_REQUEST`, and nothing is created, when more than five would be.
  */
 export async function createProjectsForPush(
   database: Database,
@@ -32,6 +36,12 @@ export async function createProjectsForPush(
   const missing = new Set(names.filter((name) => !known.has(name)).map(projectNameOf));
   const wanted = [...missing].filter((name) => push.policy === 'anyone' || name === principalName(principal));
   if (wanted.length === 0 || !(await mayCreateProjects(database, principal))) return;
+  if (wanted.length > mostProjects) {
+    throw new AppError(
+      'BAD_REQUEST',
+      `one request creates at most ${mostProjects} projects by pushing, not ${wanted.length}; ask for several tokens`,
+    );
+  }
   for (const name of wanted) await createFor(database, principal, { name, address: push.address });
 }
 

@@ -11,24 +11,27 @@ import { rightsForRepositories, rightsInSystem, type ProjectRights } from './rig
 const mostScopes = 100;
 const everything: readonly RegistryAction[] = ['pull', 'push', 'delete'];
 
+/** The scopes that a client asks for. `BAD_REQUEST` beyond 100. */
+export function readScopes(requested: readonly string[]): readonly Scope[] {
+  const scopes = parseScopes(requested);
+  if (scopes.length <= mostScopes) return scopes;
+  throw new AppError(
+    'BAD_REQUEST',
+    `a token takes at most ${mostScopes} scopes, not ${scopes.length}; ask for several tokens`,
+  );
+}
+
 /**
  * What a token may say of the scopes that were asked for: of each, the actions that the principal holds and
  * that were asked for, never more. A repository that the principal may not see gets the same empty entry, by
  * the same statement, as one that does not exist or is no name at all; resource types that are not known are
- * left out. `BAD_REQUEST` beyond 100 scopes.
+ * left out.
  */
 export async function grantScopes(
   database: Database,
   principal: Principal,
-  requested: readonly string[],
+  scopes: readonly Scope[],
 ): Promise<AccessEntry[]> {
-  const scopes = parseScopes(requested);
-  if (scopes.length > mostScopes) {
-    throw new AppError(
-      'BAD_REQUEST',
-      `a token takes at most ${mostScopes} scopes, not ${scopes.length}; ask for several tokens`,
-    );
-  }
   const names = scopes.filter(isRepository).map((scope) => parseRepositoryName(scope.name));
   const rights = await rightsForRepositories(database, principal, [...new Set(names.filter(isName))]);
   const access: AccessEntry[] = [];
@@ -40,11 +43,11 @@ export async function grantScopes(
 }
 
 /** The repositories that a client asks to push to. */
-export function pushedRepositories(requested: readonly string[]): readonly RepositoryName[] {
-  const scopes = parseScopes(requested).filter(
-    (scope) => isRepository(scope) && scope.actions.includes('push'),
-  );
-  return scopes.map((scope) => parseRepositoryName(scope.name)).filter(isName);
+export function pushedRepositories(scopes: readonly Scope[]): readonly RepositoryName[] {
+  return scopes
+    .filter((scope) => isRepository(scope) && scope.actions.includes('push'))
+    .map((scope) => parseRepositoryName(scope.name))
+    .filter(isName);
 }
 
 /** The actions of a scope that rights allow. `*` asks for all that there is, as clients do to delete. */

@@ -81,6 +81,37 @@ async function access(request: Partial<TokenRequest>): Promise<ReadonlyMap<strin
   return (await verified(await issue(request))).repositories;
 }
 
+describe('first pushes by token', () => {
+  const pushes = (count: number, name: string): string[] =>
+    Array.from({ length: count }, (_, index) => `repository:${name}-${index}/app:push`);
+
+  async function request(scopes: readonly string[]): Promise<number> {
+    const creating = new TokenService({
+      database,
+      authenticator: new Authenticator({ database }),
+      signingKey: new ActiveSigningKey(database, box, systemClock),
+      clock: systemClock,
+      lifetimeSeconds: 300,
+      firstPush: 'anyone',
+    });
+    const refusal = await creating
+      .issueTokens({ service: tokenAudience, scopes, credentials: basic('admin'), offline: false })
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    if (refusal !== undefined) expect(refusal).toMatchObject({ code: 'BAD_REQUEST' });
+    const rows = await database.query(`SELECT 1 FROM project WHERE name LIKE 'burst-%'`);
+    return rows.length;
+  }
+
+  it('create a few projects at once, but not many, nor any with more scopes than a token takes', async () => {
+    expect(await request(pushes(101, 'burst'))).toBe(0);
+    expect(await request(pushes(6, 'burst'))).toBe(0);
+    expect(await request(pushes(5, 'burst'))).toBe(5);
+  });
+});
+
 describe('issueTokens', () => {
   it('answers in the members of the specification', async () => {
     const response = await issue({

@@ -11,7 +11,7 @@ import { createProjectsForPush, type FirstPushPolicy } from './first-push.ts';
 import { anonymous, principalName, toTokenPrincipal, type Principal } from './principal.ts';
 import { authenticateRefreshToken, createRefreshToken } from './refresh-tokens.ts';
 import type { ActiveSigningKey } from './signing-keys.ts';
-import { grantScopes, pushedRepositories } from './token-scopes.ts';
+import { grantScopes, pushedRepositories, readScopes } from './token-scopes.ts';
 
 /** The service that tokens are for: `service` of the challenge, `aud` of the token. */
 export const tokenAudience = 'entrepot-registry';
@@ -97,9 +97,10 @@ export class TokenService {
       throw new AppError('UNAUTHORIZED', 'log in, or name the scope that you need');
     }
     const { database, firstPush: policy = 'off' } = this.#options;
-    const push = { policy, names: pushedRepositories(request.scopes), address: request.address };
+    const scopes = readScopes(request.scopes);
+    const push = { policy, names: pushedRepositories(scopes), address: request.address };
     await createProjectsForPush(database, principal, push);
-    const access = await grantScopes(database, principal, request.scopes);
+    const access = await grantScopes(database, principal, scopes);
     const response = await this.#sign(principal, access);
     if (!request.offline || principal.kind === 'anonymous') return response;
     return { ...response, refresh_token: await this.#refreshToken(request, principal) };
