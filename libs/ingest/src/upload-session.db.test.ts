@@ -86,7 +86,6 @@ describe('upload sessions', () => {
       stream: Readable.from([Buffer.from(bytes)], { objectMode: false }),
       length: bytes.length,
       start,
-      signal: undefined,
     };
   }
 
@@ -155,7 +154,7 @@ describe('upload sessions', () => {
     const wrong = session.finish(upload, bodyOf(randomBytes(2_000_000)), aDigest(randomBytes(1)), true);
     await expect(wrong).rejects.toMatchObject({ code: 'DIGEST_INVALID' });
     const stream = new PassThrough();
-    const append = session.append(upload, { stream, length: undefined, start: undefined, signal: undefined });
+    const append = session.append(upload, { stream, length: undefined, start: undefined });
     stream.write(randomBytes(2_000_000));
     await sleep(50);
     driver.full = true;
@@ -173,7 +172,7 @@ describe('upload sessions', () => {
     const upload = anUpload();
     await one.append(upload, bodyOf(bytes.subarray(0, 100_000)));
     const stream = new PassThrough();
-    const stuck = one.append(upload, { stream, length: 100_000, start: undefined, signal: undefined });
+    const stuck = one.append(upload, { stream, length: 100_000, start: undefined });
     stream.write(randomBytes(50_000));
     await sleep(50);
     await test.database.query('UPDATE upload SET lease_until = now() WHERE id = $1', [upload.id]);
@@ -198,25 +197,6 @@ describe('upload sessions', () => {
     expect(left).toEqual([]);
   });
 
-  it('end a wait when the signal says so, and keep what came', async () => {
-    const session = aSession();
-    const upload = anUpload();
-    const stream = new PassThrough();
-    const controller = new AbortController();
-    const stopping = new AppError('BODY_ABORTED', 'the registry stops');
-    const append = session.append(upload, {
-      stream,
-      length: 1000,
-      start: undefined,
-      signal: controller.signal,
-    });
-    stream.write(randomBytes(300));
-    await sleep(50);
-    controller.abort(stopping);
-    await expect(append).rejects.toBe(stopping);
-    expect(await session.append(upload, bodyOf(randomBytes(5), 300))).toBe(305);
-  });
-
   it('take a body whose length nobody knows', async () => {
     const session = aSession();
     const bytes = randomBytes(10_000);
@@ -224,7 +204,6 @@ describe('upload sessions', () => {
       stream: Readable.from([Buffer.from(bytes)], { objectMode: false }),
       length: undefined,
       start: undefined,
-      signal: undefined,
     };
     await session.finish(anUpload(), body, aDigest(bytes), true);
     expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);

@@ -15,7 +15,6 @@ export interface UploadBody {
   readonly stream: Readable;
   readonly length: number | undefined;
   readonly start: number | undefined;
-  readonly signal: AbortSignal | undefined;
 }
 
 /** What uploads are made of. */
@@ -302,7 +301,6 @@ export class UploadSession {
       idleMs: this.#parts.bodyIdleMs ?? 60_000,
       minBytesPerSecond: 1024,
       ...(body.length === undefined ? {} : { expectedBytes: body.length }),
-      ...(body.signal === undefined ? {} : { signal: body.signal }),
     });
   }
 

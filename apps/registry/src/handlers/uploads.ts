@@ -206,7 +206,7 @@ function bodyOf(exchange: Exchange): UploadBody {
   if (length !== undefined && !(Number.isSafeInteger(length) && length >= 0)) {
     throw new AppError('SIZE_INVALID', 'the Content-Length is not a number of bytes');
   }
-  return { stream: exchange.req, length, start: startOf(exchange, length), signal: undefined };
+  return { stream: exchange.req, length, start: startOf(exchange, length) };
 }
 
 function startOf(exchange: Exchange, length: number | undefined): number | undefined {
