@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from '@entrepot/database/testin
 import { isAppError } from '@entrepot/errors/app-error';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { listArtifactRows, type ArtifactRow } from './list-artifacts.ts';
+import { findArtifactRow, listArtifactRows, type ArtifactRow } from './list-artifacts.ts';
 import type { ListPage } from './list-page.ts';
 import type { ManifestRecord } from './manifests.ts';
 import { aDigest, ContentBuilder, repositoryName, tagName, testOrigin } from './testing/content-builder.ts';
@@ -55,6 +55,28 @@ describe('lists of artifacts', () => {
       accessories: true,
     });
   }
+
+  it('leave out what is too large for a page of a hundred, which the artifact itself shows', async () => {
+    const where = repositoryName('lists/large');
+    const large = { text: 'x'.repeat(65_536) };
+    const described = [
+      { annotations: large, facts: { small: true } },
+      { annotations: { small: 'yes' }, facts: large },
+    ];
+    const manifests = described.map((each) => build.aManifest(project, where, each));
+    for (const manifest of manifests) await build.manifests.record(manifest, testOrigin);
+    const id = await build.repositoryId(where);
+    const scope = { where: 'm.repository_id = $1', values: [id] };
+    const parts = { tags: false, accessories: false };
+    const { rows } = await listArtifactRows(test.database, scope, parseListQuery({ sort: 'id' }), parts);
+    expect(rows.map(({ annotations, facts }) => ({ annotations, facts }))).toEqual([
+      { annotations: null, facts: { small: true } },
+      { annotations: { small: 'yes' }, facts: null },
+    ]);
+    const digest = manifests[0]?.digest ?? aDigest();
+    const one = await findArtifactRow(test.database, id, { digest, tag: undefined }, parts);
+    expect(one?.annotations).toEqual(large);
+  });
 
   async function sizesOf(q: string): Promise<number[]> {
     const { rows, total } = await list({ q, page_size: 0, sort: 'size' });

@@ -35,6 +35,7 @@ export interface ArtifactRow {
   readonly total_size: number;
   readonly pushed_at: Date;
   readonly pulled_at: Date | null;
+  /** Left out of lists when larger than 64 KiB as JSON, as are the facts: a page has a hundred rows. */
   readonly annotations: Record<string, string> | null;
   readonly facts: Record<string, unknown> | null;
   /** The manifest's bytes, unless they are too many to be read for a list. */
@@ -68,9 +69,15 @@ const tagsSql = `(SELECT jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name
 const accessoriesSql = `(SELECT jsonb_agg(${accessoryJson} ORDER BY a.id) FROM manifest a WHERE a.repository_id = m.repository_id
   AND a.subject_digest = m.digest AND a.live AND a.accessory_type IS NOT NULL)`;
 
-function selectOf(parts: ArtifactParts): string {
+const largestInList = 65_536;
+
+function selectOf(parts: ArtifactParts, rows: 'one' | 'page'): string {
+  const describe = (column: 'annotations' | 'facts'): string =>
+    rows === 'one'
+      ? `m.${column}`
+      : `CASE WHEN octet_length(m.${column}::text) <= ${largestInList} THEN m.${column} END AS ${column}`;
   return `m.id, r.project_id, m.repository_id, r.name AS repository, m.digest, m.media_type, m.artifact_type, m.type,
-    m.total_size, m.pushed_at, m.annotations, m.facts,
+    m.total_size, m.pushed_at, ${describe('annotations')}, ${describe('facts')},
     (SELECT p.pulled_at FROM manifest_pull p WHERE p.manifest_id = m.id) AS pulled_at,
     CASE WHEN octet_length(m.payload) <= 131072 THEN m.payload END AS payload,
     ${parts.tags ? tagsSql : 'NULL'} AS tags,
@@ -146,7 +153,7 @@ export async function listArtifactRows(
   const order = 'm.pushed_at DESC, m.id DESC';
   return await readListPage<ArtifactRow>(
     database,
-    { select: selectOf(parts), from, where, values: scope.values, columns, special, order },
+    { select: selectOf(parts, 'page'), from, where, values: scope.values, columns, special, order },
     list,
   );
 }
@@ -163,7 +170,7 @@ export async function findArtifactRow(
       ? ['m.id = (SELECT t.manifest_id FROM tag t WHERE t.repository_id = $1 AND t.name = $2)', reference.tag]
       : ['m.repository_id = $1 AND m.digest = $2', digestToBytes(reference.digest)];
   const [row] = await database.query<ArtifactRow>(
-    `SELECT ${selectOf(parts)} FROM ${from} WHERE m.live AND ${where}`,
+    `SELECT ${selectOf(parts, 'one')} FROM ${from} WHERE m.live AND ${where}`,
     [repositoryId, key],
   );
   return row;

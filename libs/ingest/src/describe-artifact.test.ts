@@ -39,6 +39,16 @@ describe('describeArtifact', () => {
     expect(await describeArtifact(store, await aManifest(chart, JSON.stringify(values)))).toEqual(values);
   });
 
+  it('says nothing of what is too large to be shown', async () => {
+    const history = 'x'.repeat(65_536);
+    const ofChart = await aManifest(chart, JSON.stringify({ history }));
+    expect(await describeArtifact(store, ofChart)).toBeUndefined();
+    const ofImage = await aManifest(image, JSON.stringify({ os: 'linux', history }));
+    expect(await describeArtifact(store, ofImage)).toEqual({ os: 'linux' });
+    const labels = await aManifest(image, JSON.stringify({ os: 'linux', config: { Labels: { history } } }));
+    expect(await describeArtifact(store, labels)).toBeUndefined();
+  });
+
   it.each(['', '[]', '1', 'null', '{', `{"a":${'['.repeat(10_000)}${']'.repeat(10_000)}}`])(
     'says nothing of a config that is no object to be stored, and fails for none',
     async (config) => {

@@ -2,6 +2,7 @@ import type { ContentStore } from '@entrepot/content-store/content-store';
 import { manifestLimits, type Manifest } from '@entrepot/oci/manifest';
 
 const largestConfig = 512 * 1024;
+const largestFacts = 64 * 1024;
 const imageConfigs = new Set([
   'application/vnd.oci.image.config.v1+json',
   'application/vnd.docker.container.image.v1+json',
@@ -12,7 +13,8 @@ const empty = 'application/vnd.oci.empty.v1+json';
 /**
  * What people want to see of an artifact and only its config says: platform, creation time, author and labels of
  * an image; the whole config of a chart and of other kinds. `undefined` when there is no config to read, or it is
- * not JSON, or too large: facts are for display, a push never fails for them.
+ * not JSON, or too large, itself (512 KiB) or what it says (64 KiB): facts are for display, a push never fails for
+ * them.
  */
 export async function describeArtifact(
   store: ContentStore,
@@ -24,7 +26,8 @@ export async function describeArtifact(
   const bytes = await store.readWhole(config.digest, largestConfig);
   const parsed = bytes === undefined ? undefined : parseObject(bytes);
   if (parsed === undefined) return undefined;
-  return imageConfigs.has(config.mediaType) ? imageFacts(parsed) : parsed;
+  const facts = imageConfigs.has(config.mediaType) ? imageFacts(parsed) : parsed;
+  return Buffer.byteLength(JSON.stringify(facts)) <= largestFacts ? facts : undefined;
 }
 
 function parseObject(bytes: Buffer): Record<string, unknown> | undefined {
