@@ -15,7 +15,8 @@ export type ConnectionOptions =
       readonly password?: string;
     };
 
-/** The options in the form of `pg`. */
+/** The options in the form of `pg`. A peer that is gone without a word is noticed while its connection idles. */
 export function toPgConfig(options: ConnectionOptions): pg.ClientConfig {
-  return 'url' in options ? { connectionString: options.url } : { ...options };
+  const reach = 'url' in options ? { connectionString: options.url } : options;
+  return { ...reach, keepAlive: true, keepAliveInitialDelayMillis: 30_000 };
 }

@@ -1,11 +1,16 @@
 import { AppError } from '@entrepot/errors/app-error';
 
 const lostConnection = new Set([
+  'EAI_AGAIN',
   'ECONNREFUSED',
   'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
   'ENOENT',
   'EPIPE',
   'ETIMEDOUT',
+  // too many connections
+  '53300',
   '57P01',
   '57P02',
   '57P03',
