@@ -21,7 +21,7 @@ export interface RegistryConfig {
   readonly manifestCacheBytes: number;
   /** No other process uses the database: uploads that one, killed since, was writing to are free at the start. */
   readonly onlyProcess?: boolean;
-  /** Milliseconds after which a client that sends nothing, or takes nothing, is given up; a minute unless set. */
+  /** Milliseconds after which a client is given up that sends nothing (a minute unless set) or takes nothing (five). */
   readonly bodyIdleMs?: number;
 }
 
