@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,7 +37,7 @@ describe('the instance lock', () => {
     expect(await findInstance(directory)).toBeUndefined();
   });
 
-  it('ends with a process that is killed', async () => {
+  async function holdInChild(): Promise<ChildProcess> {
     const module = fileURLToPath(new URL('./instance-lock.ts', import.meta.url));
     const script = `const { takeInstanceLock } = await import(${JSON.stringify(module)});
       await takeInstanceLock(${JSON.stringify(directory)});
@@ -50,11 +50,30 @@ describe('the instance lock', () => {
     ]);
     onTestFinished(() => void child.kill('SIGKILL'));
     await once(child.stdout, 'data');
+    return child;
+  }
+
+  it('ends with a process that is killed', async () => {
+    const child = await holdInChild();
     await expect(takeInstanceLock(directory)).rejects.toThrow(`process ${child.pid}`);
     child.kill('SIGKILL');
     await once(child, 'exit');
     const lock = await takeInstanceLock(directory);
     await lock.release();
+  });
+
+  it('is taken by one of many that start at once after a holder was killed', async () => {
+    const child = await holdInChild();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    for (let round = 0; round < 5; round++) {
+      const starts = await Promise.allSettled(Array.from({ length: 8 }, () => takeInstanceLock(directory)));
+      const held = starts.filter((start) => start.status === 'fulfilled');
+      expect(held).toHaveLength(1);
+      await expect(takeInstanceLock(directory)).rejects.toThrow(/in use/);
+      await held[0]?.value.release();
+    }
+    expect(readdirSync(directory)).toEqual([]);
   });
 
   it('works where the path is too long for a socket', async () => {
