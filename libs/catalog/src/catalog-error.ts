@@ -10,6 +10,17 @@ export function isLostReference(error: unknown): boolean {
   return sqlState(error) === foreignKey;
 }
 
+/** Whether the database gave one of two transactions up that waited for each other: it works when tried again. */
+export function isDeadlock(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === '40P01' || state === '40001';
+}
+
+/** Whether a manifest was not removed since a tag was moved to it in the same moment. */
+export function isTagged(error: unknown): boolean {
+  return isLostReference(error) && violatedConstraint(error) === 'tag_manifest_live';
+}
+
 /**
  * Says in the product's words what the statements of a push refused. Everything else is returned as it is.
  * `MANIFEST_BLOB_UNKNOWN` carries the digests in `detail.blobs` and `detail.children`.

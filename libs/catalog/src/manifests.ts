@@ -5,7 +5,7 @@ import { AppError } from '@entrepot/errors/app-error';
 import type { Digest } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import type { Tag } from '@entrepot/oci/tag';
-import { isLostReference, translateCatalogError } from './catalog-error.ts';
+import { isDeadlock, isLostReference, isTagged, translateCatalogError } from './catalog-error.ts';
 import { digestTextSql } from './digest-text.ts';
 import { toJsonbText } from './jsonb-text.ts';
 
@@ -145,7 +145,8 @@ export class Manifests {
         return row.id;
       } catch (error) {
         // something that the manifest names went away in the same moment: the second look says what
-        if (!isLostReference(error) || attempt === 2) throw translateCatalogError(error);
+        const mayRepeat = isLostReference(error) || isDeadlock(error);
+        if (!mayRepeat || attempt === 2) throw translateCatalogError(error);
       }
     }
   }
@@ -161,6 +162,19 @@ export class Manifests {
    * `MANIFEST_NOT_FOUND`, or `MANIFEST_IN_USE` naming the indexes that use it.
    */
   async delete(repositoryId: number, digest: Digest, origin: Origin): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#deleteOnce(repositoryId, digest, origin);
+        return;
+      } catch (error) {
+        if (!isTagged(error)) throw error;
+        // a tag was moved to it meanwhile: it goes with the others
+        if (attempt === 3) throw movedTag(digest, error);
+      }
+    }
+  }
+
+  async #deleteOnce(repositoryId: number, digest: Digest, origin: Origin): Promise<void> {
     await this.#database.transaction(async () => {
       const [found] = await this.#database.run(dead, [repositoryId, digestToBytes(digest), origin.actor]);
       if (found === undefined)
@@ -171,7 +185,8 @@ export class Manifests {
         await this.#database.run(bury, [found.id, ...originColumns(origin)]);
       } catch (error) {
         // an index that was pushed in the same moment won
-        if (isLostReference(error)) throw inUse(digest, ['an index that was just pushed'], error);
+        if (isLostReference(error) && !isTagged(error))
+          throw inUse(digest, ['an index that was just pushed'], error);
         throw error;
       }
     });
@@ -201,6 +216,11 @@ export class Manifests {
 function inUse(digest: Digest, manifests: readonly string[], cause?: unknown): AppError {
   const message = `manifest ${digest} is used by ${manifests.join(', ')}; delete the index first`;
   return new AppError('MANIFEST_IN_USE', message, { cause, detail: { manifests } });
+}
+
+function movedTag(digest: Digest, cause: unknown): AppError {
+  const message = `tags are being moved to manifest ${digest} at this moment; delete it again once that ends`;
+  return new AppError('MANIFEST_IN_USE', message, { cause });
 }
 
 function recordValues(manifest: ManifestRecord, origin: Origin): unknown[] {

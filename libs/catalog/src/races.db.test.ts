@@ -244,6 +244,42 @@ describe('forced interleavings of push, collection and deletion', () => {
     expect(await other).toBe('done');
   });
 
+  it('a manifest that is deleted takes a tag along that is moved to it in the same moment', async () => {
+    const manifest = build.aManifest(project, repository);
+    const id = await build.manifests.record(manifest, testOrigin);
+    const repositoryId = await build.repositoryId(repository);
+    await one.query('BEGIN');
+    await one.query(`INSERT INTO tag (repository_id, name, manifest_id) VALUES ($1, 'late', $2)`, [
+      repositoryId,
+      id,
+    ]);
+    const removal = build.manifests.delete(repositoryId, manifest.digest, testOrigin);
+    expect(await isWaiting(removal)).toBe(true);
+    await one.query('COMMIT');
+    expect(await sqlStateOf(removal)).toBe('done');
+    expect(await test.database.query(`SELECT 1 FROM tag WHERE name = 'late'`)).toEqual([]);
+  });
+
+  it('a push that the database gives up for a deadlock is tried again', async () => {
+    const [first, second] = [tagName('dead'), tagName('locked')];
+    const push = async (): Promise<unknown> =>
+      await build.manifests.record(
+        build.aManifest(project, repository, { tags: [first, second] }),
+        testOrigin,
+      );
+    await push();
+    const lock = 'SELECT 1 FROM tag WHERE name = $1 FOR NO KEY UPDATE';
+    // the other one is to notice it
+    await one.query(`SET deadlock_timeout = '1 min'`);
+    await one.query('BEGIN');
+    await one.query(lock, [second]);
+    const pushed = sqlStateOf(push());
+    expect(await isWaiting(pushed)).toBe(true);
+    await one.query(lock, [first]);
+    await one.query('COMMIT');
+    expect(await pushed).toBe('done');
+  });
+
   it('refuses to mark a blob that a manifest uses as gone, whatever path tries it', async () => {
     const digest = await build.aBlob(project, repository);
     await build.manifests.record(build.aManifest(project, repository, { blobs: [digest] }), testOrigin);

@@ -100,6 +100,20 @@ describe('upload rows', () => {
     expect(await uploads.close(two, 0, { digest, size: 7 })).toEqual({ state: 'live', size: 7 });
   });
 
+  it('note their blob also when collection removes its row in the same moment', async () => {
+    const digest = aDigest();
+    await uploads.close(anUpload(), 0, { digest, size: 9 });
+    // the moment between the insert that finds the row and the look at it
+    await test.database.query(`CREATE FUNCTION collect() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN DELETE FROM blob WHERE size = 9; RETURN NULL; END'`);
+    await test.database.query(
+      'CREATE TRIGGER collect AFTER INSERT ON blob FOR EACH STATEMENT EXECUTE FUNCTION collect()',
+    );
+    const closed = await uploads.close(anUpload(), 0, { digest, size: 7 });
+    await test.database.query('DROP FUNCTION collect CASCADE');
+    expect(closed).toEqual({ state: 'committing', size: 7 });
+  });
+
   it('are all free when the only process begins', async () => {
     const all = [anUpload(), anUpload()];
     for (const upload of all) await uploads.lease(upload, 'killed');

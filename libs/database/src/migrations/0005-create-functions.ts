@@ -302,10 +302,13 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'the upload has ended or is written by another request' USING ERRCODE = 'EN004';
   END IF;
-  INSERT INTO blob (digest, size, live, state) VALUES (p_digest, p_size, false, 'committing')
-  ON CONFLICT (digest) DO NOTHING RETURNING state, size INTO blob_state, blob_size;
-  IF blob_state IS NULL THEN
+  -- collection may remove the row between the two
+  LOOP
+    INSERT INTO blob (digest, size, live, state) VALUES (p_digest, p_size, false, 'committing')
+    ON CONFLICT (digest) DO NOTHING RETURNING state, size INTO blob_state, blob_size;
+    EXIT WHEN FOUND;
     SELECT state, size INTO blob_state, blob_size FROM blob WHERE digest = p_digest;
-  END IF;
+    EXIT WHEN FOUND;
+  END LOOP;
 END $$;
 `;
