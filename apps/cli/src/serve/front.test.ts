@@ -3,7 +3,10 @@ import { request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createLogger } from '@entrepot/telemetry/logger';
 import { Front, isRegistryPath } from './front.ts';
+
+const log = createLogger({ level: 'silent' });
 
 type Handle = (req: IncomingMessage, res: ServerResponse) => void;
 
@@ -16,7 +19,7 @@ async function startFront(
   registry: Handle,
   core: Handle = say('core'),
 ): Promise<{ front: Front; port: number }> {
-  const front = new Front({ registry: { handle: registry }, core: { handle: core } }, undefined);
+  const front = new Front({ registry: { handle: registry }, core: { handle: core } }, undefined, log);
   const port = await front.start('127.0.0.1', 0);
   onTestFinished(() => front.stop(0));
   return { front, port };
@@ -54,13 +57,31 @@ describe('the front', () => {
 
   it('refuses in one sentence an address that is taken', async () => {
     const { port } = await startFront(say(''));
-    const other = new Front({ registry: { handle: say('') }, core: { handle: say('') } }, undefined);
+    const other = new Front({ registry: { handle: say('') }, core: { handle: say('') } }, undefined, log);
     await expect(other.start('127.0.0.1', port)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringMatching(
         /^cannot listen on 127\.0\.0\.1:\d+: another program listens there/,
       ) as string,
     });
+  });
+});
+
+describe('a server that listens', () => {
+  it('goes on, and says so, when a connection could not be taken', async () => {
+    const lines: string[] = [];
+    const destination = { write: (line: string) => void lines.push(line) };
+    const registry = { handle: say('registry') };
+    const front = new Front(
+      { registry, core: registry },
+      undefined,
+      createLogger({ level: 'error', destination }),
+    );
+    const port = await front.start('127.0.0.1', 0);
+    onTestFinished(() => front.stop(0));
+    front.server.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }));
+    expect(lines.join('')).toContain('accept EMFILE');
+    expect(await get(port, '/v2/')).toBe('registry');
   });
 });
 
@@ -92,6 +113,23 @@ describe('a stop of the front', () => {
     expect(response.statusCode).toBe(503);
     expect(response.headers['retry-after']).toBe('5');
     expect(response.headers.connection).toBe('close');
+  });
+
+  it('refuses so that a client which looks at no answer before it has sent more gets to see it', async () => {
+    const { front, port } = await startFront((req) => void req.resume());
+    const socket = connect(port, '127.0.0.1');
+    const failed = once(socket, 'error').then(([error]: Error[]) => String(error));
+    socket.write('PATCH /v2/a/blobs/uploads/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n');
+    await sleep(50);
+    const stopped = front.stop(100);
+    for (let sent = 0; sent < 20; sent++) {
+      socket.write(Buffer.alloc(64 * 1024));
+      await sleep(20);
+    }
+    const answer = once(socket.setEncoding('latin1'), 'data').then(String);
+    expect(await Promise.race([answer, failed])).toMatch(/^HTTP\/1.1 503 [^]*"UNAVAILABLE"/);
+    socket.destroy();
+    await stopped;
   });
 
   it('refuses further requests of a connection that is kept open', async () => {

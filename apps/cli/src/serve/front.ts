@@ -6,6 +6,7 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '@entrepot/telemetry/logger';
 import { listen } from './listen.ts';
 import type { TlsMaterial } from './tls-files.ts';
 
@@ -39,10 +40,13 @@ export class Front {
   readonly server: Server;
   readonly #apps: FrontApps;
   readonly #open = new Set<ServerResponse>();
+  readonly #refused = new WeakSet<ServerResponse>();
+  readonly #log: Logger;
   #refusing = false;
 
-  constructor(apps: FrontApps, tls: TlsMaterial | undefined) {
+  constructor(apps: FrontApps, tls: TlsMaterial | undefined, log: Logger) {
     this.#apps = apps;
+    this.#log = log;
     const answer = (req: IncomingMessage, res: ServerResponse): void => this.#answer(req, res);
     this.server =
       tls === undefined
@@ -52,7 +56,8 @@ export class Front {
 
   /** Takes connections. Returns the port. Throws `CONFIG_INVALID` when the address cannot be had. */
   async start(host: string, port: number): Promise<number> {
-    return await listen(this.server, { host, port, settings: 'ENTREPOT_HTTP_PORT or ENTREPOT_HTTP_HOST' });
+    const settings = 'ENTREPOT_HTTP_PORT or ENTREPOT_HTTP_HOST';
+    return await listen(this.server, { host, port, settings, log: this.#log });
   }
 
   /** Uses another certificate for the connections to come. */
@@ -70,22 +75,28 @@ export class Front {
     this.server.closeIdleConnections();
     const end = Date.now() + patienceMs;
     while (this.#open.size > 0 && Date.now() < end) await sleep(20);
-    for (const res of this.#open) refuse(res);
+    for (const res of this.#open) this.#refuse(res);
     // refusals are on their way; whoever does not read them is cut off
-    await Promise.race([closed, sleep(this.#open.size === 0 ? 0 : 500)]);
+    await Promise.race([closed, sleep(this.#open.size === 0 ? 0 : longestLinger + 200)]);
     this.server.closeAllConnections();
     await closed;
   }
 
   #answer(req: IncomingMessage, res: ServerResponse): void {
-    if (this.#refusing) {
-      refuse(res);
-      return;
-    }
     this.#open.add(res);
     res.once('close', () => this.#open.delete(res));
+    if (this.#refusing) {
+      this.#refuse(res);
+      return;
+    }
     const app = isRegistryPath(req.url ?? '/') ? this.#apps.registry : this.#apps.core;
     app.handle(req, res);
+  }
+
+  #refuse(res: ServerResponse): void {
+    if (this.#refused.has(res)) return;
+    this.#refused.add(res);
+    refuse(res);
   }
 }
 
@@ -95,16 +106,35 @@ export function isRegistryPath(url: string): boolean {
   return url.length === 3 || url[3] === '/' || url[3] === '?';
 }
 
+const longestLinger = 700;
+
 // Both APIs have this form of errors (OCI distribution specification §error codes; Harbor's API).
 const refusal = JSON.stringify({
   errors: [{ code: 'UNAVAILABLE', message: 'the registry is stopping; try again shortly' }],
 });
 
+// A connection that is closed while bytes come in is reset, and the refusal can be lost with it (RFC 9112 section
+// 9.6): they are read until the client has seen it and closes, or for a while.
 function refuse(res: ServerResponse): void {
   if (res.headersSent) {
     res.destroy();
     return;
   }
-  res.writeHead(503, { 'Content-Type': 'application/json', 'Retry-After': '5', Connection: 'close' });
-  res.end(refusal);
+  const { req } = res;
+  res.writeHead(503, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(refusal),
+    'Retry-After': '5',
+    Connection: 'close',
+  });
+  if (req.complete || req.destroyed || req.method === 'HEAD') {
+    res.end(refusal);
+    return;
+  }
+  res.write(refusal);
+  const timer = setTimeout(() => res.end(), longestLinger);
+  req.resume().once('close', () => {
+    clearTimeout(timer);
+    res.end();
+  });
 }

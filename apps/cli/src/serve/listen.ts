@@ -1,15 +1,22 @@
 import { createServer, type Server } from 'node:net';
 import { AppError } from '@entrepot/errors/app-error';
+import type { Logger } from '@entrepot/telemetry/logger';
 
 /** Where to listen, and the settings that say so. */
 export interface ListenOptions {
   readonly host: string;
   readonly port: number;
   readonly settings: string;
+  /** Told what goes wrong later: a connection that could not be taken, for want of file descriptors say. */
+  readonly log: Logger;
 }
 
-/** Listens and returns the port. Throws `CONFIG_INVALID` with cause and fix when the address cannot be had. */
-export async function listen(server: Server, { host, port, settings }: ListenOptions): Promise<number> {
+/**
+ * Listens and returns the port. Throws `CONFIG_INVALID` with cause and fix when the address cannot be had; what goes
+ * wrong after that is logged, and the server goes on.
+ */
+export async function listen(server: Server, options: ListenOptions): Promise<number> {
+  const { host, port, settings, log } = options;
   return await new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       const code = 'code' in error ? String(error.code) : '';
@@ -20,6 +27,7 @@ export async function listen(server: Server, { host, port, settings }: ListenOpt
     server.once('error', fail);
     server.listen(port, host, () => {
       server.off('error', fail);
+      server.on('error', (error) => log.error({ error, host, port }, 'connection could not be taken'));
       const address = server.address();
       resolve(typeof address === 'object' && address !== null ? address.port : port);
     });

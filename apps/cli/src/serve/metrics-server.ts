@@ -31,7 +31,7 @@ export async function startMetricsServer(
       res.destroy();
     });
   });
-  await listen(server, { ...address, settings: 'ENTREPOT_METRICS_ADDRESS (off for none)' });
+  await listen(server, { ...address, settings: 'ENTREPOT_METRICS_ADDRESS (off for none)', log });
   return async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));

@@ -80,7 +80,8 @@ class Product implements RunningProduct {
     const tls = tlsFiles === undefined ? undefined : readTls(tlsFiles);
     const dataDir = await this.#takeDataDirectory();
     // before the database is started, so that a port that is taken is told at once
-    await probeAddress({ host: config.httpHost, port: config.httpPort, settings: 'ENTREPOT_HTTP_PORT' });
+    const address = { host: config.httpHost, port: config.httpPort, settings: 'ENTREPOT_HTTP_PORT', log };
+    await probeAddress(address);
     const metrics = createMetrics();
     await this.#startMetrics(metrics);
     const box = new SecretBox(await loadSecretKey(dataDir, config.secretKey));
@@ -99,7 +100,7 @@ class Product implements RunningProduct {
     const readiness = async (): Promise<void> => this.#starting.signal.throwIfAborted();
     const teardown = this.#teardown;
     const apps = await composeApps({ config, database, store, box, log, metrics, teardown, readiness });
-    const front = new Front(apps, tls);
+    const front = new Front(apps, tls, log);
     this.#starting.signal.throwIfAborted();
     const port = await front.start(config.httpHost, config.httpPort);
     teardown.add('requests', drainMs + 1_000, () => this.#drain(front));
