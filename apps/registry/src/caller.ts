@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Authenticator } from '@entrepot/access/authenticate';
+import { parseBasicCredentials } from '@entrepot/access/basic-credentials';
 import { challengeFor } from '@entrepot/access/challenge';
 import { isPrincipalOfNow } from '@entrepot/access/decide';
 import { createProjectsForPush, type FirstPushPolicy } from '@entrepot/access/first-push';
@@ -137,17 +138,18 @@ export class CallerReader {
   }
 
   async #authenticate(exchange: Exchange, header: string): Promise<KnownPrincipal> {
-    const [scheme = '', encoded = ''] = header.split(' ', 2);
-    const [username, secret] = splitCredentials(scheme, encoded);
-    if (secret === undefined || username === undefined) {
+    const credentials = parseBasicCredentials(header);
+    if (credentials === undefined) {
       throw new ChallengeError(
-        'the Authorization header is neither Bearer nor Basic',
+        'the Authorization header is neither Bearer nor Basic with a name and a secret',
         this.challenge(exchange.req, []),
       );
     }
     try {
       const address = this.addressOf(exchange.req);
-      return await this.#parts.authenticator.authenticateBasic(username, secret, { address });
+      return await this.#parts.authenticator.authenticateBasic(credentials.username, credentials.password, {
+        address,
+      });
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'UNAUTHORIZED') throw error;
       throw new ChallengeError(
@@ -187,11 +189,4 @@ function toCaller(token: VerifiedToken, expired: boolean): Caller {
   const uploadOwner: UploadOwner =
     principal === undefined ? { kind: 'anonymous', id: 0 } : { kind: principal.kind, id: principal.id };
   return { token, expired, uploadOwner };
-}
-
-function splitCredentials(scheme: string, encoded: string): [string, string] | [] {
-  if (scheme.toLowerCase() !== 'basic') return [];
-  const text = Buffer.from(encoded, 'base64').toString('utf8');
-  const colon = text.indexOf(':');
-  return colon === -1 ? [] : [text.slice(0, colon), text.slice(colon + 1)];
 }

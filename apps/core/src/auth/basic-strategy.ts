@@ -1,8 +1,8 @@
 import { Strategy } from '@fastify/passport';
 import type { FastifyRequest } from 'fastify';
 import type { Authenticator } from '@entrepot/access/authenticate';
+import { parseBasicCredentials } from '@entrepot/access/basic-credentials';
 import type { RequestOrigins } from '@entrepot/access/request-origin';
-import { parseBasicCredentials } from './basic-credentials.ts';
 
 /** People by name or mail address and password, robots by name and secret. */
 export class BasicStrategy extends Strategy {

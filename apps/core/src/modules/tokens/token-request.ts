@@ -1,7 +1,7 @@
+import { parseBasicCredentials } from '@entrepot/access/basic-credentials';
 import type { TokenCredentials, TokenRequest } from '@entrepot/access/token-service';
 import { AppError } from '@entrepot/errors/app-error';
 import { isStorable } from '../../http/storable-text.ts';
-import { parseBasicCredentials } from '../../auth/basic-credentials.ts';
 
 /** As much of a request to the token service as it reads. */
 export interface TokenHttpRequest {

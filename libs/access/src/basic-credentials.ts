@@ -4,7 +4,10 @@ export interface BasicCredentials {
   readonly password: string;
 }
 
-/** Reads `Authorization: Basic` (RFC 7617); undefined for another scheme or what is not `name:secret` in base64. */
+/**
+ * Reads `Authorization: Basic` (RFC 7617); undefined for another scheme, for what is not `name:secret` in base64, and
+ * for texts with NUL.
+ */
 export function parseBasicCredentials(header: string): BasicCredentials | undefined {
   const encoded = /^basic +([A-Za-z0-9+/=_-]+) *$/i.exec(header)?.[1];
   if (encoded === undefined) return undefined;

@@ -29,6 +29,7 @@ describe('parseBasicCredentials', () => {
     'Bearer YTpi',
     'Basic a b',
     'Basic YTpi,x',
+    'Basic YTpi!',
   ])('knows nothing of %j', (text) => {
     expect(parseBasicCredentials(text)).toBeUndefined();
   });
