@@ -59,6 +59,25 @@ describe('manifests of sparse projects, and what they wait for, in the same mome
     expect(missing).toEqual([]);
   });
 
+  it('cost pushes to other projects no lock', async () => {
+    const other = await build.aProject('dense');
+    const [blob, manifest] = [aDigest(), aDigest()];
+    await build.blobs.announce(blob, 10);
+    const session = await test.session();
+    const locks = async (projectId: number, repository: string): Promise<number | null> => {
+      await session.query('BEGIN');
+      await session.query(linkSql, [projectId, repository, digestToBytes(blob)]);
+      await session.query(recordSql, [projectId, repository, digestToBytes(manifest), [], []]);
+      const held = await session.query(
+        `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()`,
+      );
+      await session.query('ROLLBACK');
+      return held.rowCount;
+    };
+    expect(await locks(other, 'dense/app')).toBe(0);
+    expect(await locks(project, name)).toBe(1);
+  });
+
   it.each(['the index first', 'the child first'])('protect the child: %s', async (order) => {
     const [child, index] = [aDigest(), aDigest()];
     const recordChild: [string, unknown[]] = [recordSql, recordValues(child, {})];

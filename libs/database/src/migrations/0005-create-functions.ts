@@ -56,7 +56,9 @@ BEGIN
     END IF;
   END IF;
   INSERT INTO repository_blob (repository_id, blob_id) VALUES (repository, found_blob) ON CONFLICT DO NOTHING;
-  PERFORM pg_advisory_xact_lock_shared(sparse_lock(repository));
+  IF (SELECT sparse FROM project WHERE id = p_project) THEN
+    PERFORM pg_advisory_xact_lock_shared(sparse_lock(repository));
+  END IF;
   IF EXISTS (SELECT 1 FROM manifest_missing_blob m WHERE m.repository_id = repository AND m.digest = p_digest) THEN
     WITH arrived AS (
       DELETE FROM manifest_missing_blob m WHERE m.repository_id = repository AND m.digest = p_digest RETURNING m.manifest_id
