@@ -7,9 +7,11 @@ export const uploadHours = 25;
 const forget = statement<{ id: string }>(
   'upload.forget',
   `DELETE FROM upload WHERE id IN (
-     SELECT id FROM upload WHERE updated_at < now() - interval '${uploadHours} hours'
+     SELECT id FROM upload
+     WHERE (finished_at < now() - interval '${uploadHours} hours'
+       OR finished_at IS NULL AND updated_at < now() - interval '${uploadHours} hours')
        AND (lease_until IS NULL OR lease_until < now())
-     ORDER BY updated_at LIMIT $1 FOR UPDATE SKIP LOCKED
+     LIMIT $1 FOR UPDATE SKIP LOCKED
    ) RETURNING id`,
 );
 const known = statement<{ id: string }>('upload.known', 'SELECT id FROM upload WHERE id = ANY ($1::uuid[])');

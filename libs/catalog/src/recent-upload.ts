@@ -2,11 +2,10 @@ import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 
-// updated_at has the index, and a row does not change once it is finished
 const recent = statement<{ found: number }>(
   'upload.recent',
-  `SELECT 1 AS found FROM upload WHERE updated_at > now() - interval '10 minutes' AND principal = $1 AND repository = $2
-   AND finished_at > now() - interval '10 minutes' AND size > 0 LIMIT 1`,
+  `SELECT 1 AS found FROM upload WHERE finished_at > now() - interval '10 minutes' AND principal = $1 AND repository = $2
+   AND size > 0 LIMIT 1`,
 );
 
 /**

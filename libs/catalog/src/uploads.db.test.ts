@@ -114,6 +114,26 @@ describe('upload rows', () => {
     expect(closed).toEqual({ state: 'committing', size: 7 });
   });
 
+  it('touch no index while they go on', async () => {
+    const upload = anUpload();
+    const { generation } = await uploads.lease(upload, 'a');
+    const updates = async (): Promise<{ all: number; cheap: number }> => {
+      const [row] = await test.database.query<{ all: number; cheap: number }>(
+        `SELECT pg_stat_get_xact_tuples_updated('upload'::regclass) AS all,
+           pg_stat_get_xact_tuples_hot_updated('upload'::regclass) AS cheap`,
+      );
+      return row ?? { all: 0, cheap: 0 };
+    };
+    await test.database.transaction(async () => {
+      const before = await updates();
+      await uploads.extend(upload.id, generation);
+      await uploads.advance(upload.id, generation, { size: 5, stored: { generation, state: {} } });
+      const after = await updates();
+      expect(after.all - before.all).toBe(2);
+      expect(after.cheap - before.cheap).toBe(2);
+    });
+  });
+
   it('are all free when the only process begins', async () => {
     const all = [anUpload(), anUpload()];
     for (const upload of all) await uploads.lease(upload, 'killed');

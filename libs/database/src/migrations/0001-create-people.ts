@@ -164,8 +164,7 @@ CREATE TABLE audit_log (
   resource text NOT NULL,
   project_id bigint,
   succeeded boolean NOT NULL DEFAULT true,
-  detail jsonb,
-  PRIMARY KEY (id, happened_at)
+  detail jsonb
 ) PARTITION BY RANGE (happened_at);
 CREATE TABLE audit_log_default PARTITION OF audit_log DEFAULT;
 CREATE INDEX audit_log_time ON audit_log (happened_at DESC, id DESC);

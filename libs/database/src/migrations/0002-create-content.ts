@@ -162,7 +162,8 @@ CREATE TABLE upload (
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
-CREATE INDEX upload_updated ON upload (updated_at);
+-- of no column that a lease or a durable point changes: those updates stay in their page and touch no index
+CREATE INDEX upload_finished ON upload (finished_at);
 CREATE INDEX upload_project ON upload (project_id);
 
 CREATE TABLE project_blob (
