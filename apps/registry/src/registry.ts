@@ -52,6 +52,7 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
   );
   const blobs = new Blobs(database);
   const uploads = new Uploads(database);
+  const callers = new CallerReader({ ...resources.access, database });
   const context: RegistryContext = {
     config,
     lookups,
@@ -59,8 +60,9 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
     blobs,
     manifests: new Manifests(database),
     pages: new TagPages(database),
-    pulls: new PullCounter(database),
-    authorizer: new Authorizer(lookups, new CallerReader({ ...resources.access, database })),
+    pulls: new PullCounter(database, (pulls, error) => log.warn({ pulls, error }, 'pulls not counted')),
+    authorizer: new Authorizer(lookups, callers),
+    callers,
     manifestCache: new ManifestCache(config.manifestCacheBytes),
     cacheHits: metrics.cacheHits.with({ cache: 'manifest' }),
     cacheMisses: metrics.cacheMisses.with({ cache: 'manifest' }),

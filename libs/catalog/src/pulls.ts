@@ -1,6 +1,7 @@
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
 import type { Tag } from '@entrepot/oci/tag';
+import { isDeadlock, isLostReference } from './catalog-error.ts';
 
 interface Pull {
   readonly repositoryId: number;
@@ -26,8 +27,13 @@ const write = statement(
      SELECT k.id, max(p.at) FROM pulled p JOIN tag k ON k.repository_id = p.repository_id AND k.name = p.tag
      GROUP BY 1 ORDER BY 1
      ON CONFLICT (tag_id) DO UPDATE SET pulled_at = greatest(t.pulled_at, excluded.pulled_at)
-   ) UPDATE repository r SET pull_count = r.pull_count + s.count
-     FROM (SELECT repository_id, sum(count) AS count FROM pulled GROUP BY 1 ORDER BY 1) s WHERE r.id = s.repository_id`,
+   ), counted AS (
+     SELECT repository_id, sum(count) AS count FROM pulled GROUP BY 1
+   ), locked AS MATERIALIZED (
+     -- in one order, or two processes that count the same repositories wait for each other
+     SELECT id FROM repository WHERE id IN (SELECT repository_id FROM counted) ORDER BY id FOR NO KEY UPDATE
+   ) UPDATE repository r SET pull_count = r.pull_count + c.count
+     FROM locked l JOIN counted c ON c.repository_id = l.id WHERE r.id = l.id`,
 );
 
 const flushMilliseconds = 5_000;
@@ -35,16 +41,19 @@ const most = 20_000;
 
 /**
  * Counts pulls in memory and writes them in batches: a pull performs no write. What is counted and not yet written
- * is lost when the process is killed; counts are for people and retention, nobody is billed by them.
+ * is lost when the process is killed; counts are for people and retention, nobody is billed by them. `onLost` is told
+ * how many pulls could not be written, and why.
  */
 export class PullCounter {
   readonly #database: Database;
+  readonly #onLost: (pulls: number, error: unknown) => void;
   #pulls = new Map<string, Pull>();
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(database: Database) {
+  constructor(database: Database, onLost: (pulls: number, error: unknown) => void) {
     this.#database = database;
+    this.#onLost = onLost;
   }
 
   /** One pull of a manifest, by a tag or by its digest. */
@@ -81,9 +90,16 @@ export class PullCounter {
       pulls.map((pull) => new Date(pull.at)),
     ];
     try {
-      await this.#database.run(write, values);
-    } catch {
-      // the database is away, or a tag went in the same moment: these few counts are given up
+      await this.#database.run(write, values).catch((error: unknown) => {
+        // what was pulled went in the same moment: the second look leaves it out
+        if (isLostReference(error) || isDeadlock(error)) return this.#database.run(write, values);
+        throw error;
+      });
+    } catch (error) {
+      this.#onLost(
+        pulls.reduce((sum, pull) => sum + pull.count, 0),
+        error,
+      );
     }
   }
 }
