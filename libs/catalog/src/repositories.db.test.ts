@@ -2,7 +2,7 @@ import { createTestDatabase, type TestDatabase } from '@entrepot/database/testin
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deleteRepository, purgeRepositoryBatch } from './repositories.ts';
-import { ContentBuilder, repositoryName, tagName, testOrigin } from './testing/content-builder.ts';
+import { aDigest, ContentBuilder, repositoryName, tagName, testOrigin } from './testing/content-builder.ts';
 
 describe('deleted repositories', () => {
   let test: TestDatabase;
@@ -79,6 +79,22 @@ describe('deleted repositories', () => {
     expect(removed).toBe(16);
     expect(rounds).toBe(limit === 100 ? 3 : 16 / limit + 1);
     expect(await countsOf(id)).toEqual({ tags: 0, manifests: 0, links: 0, edges: 0 });
+  });
+
+  it('wait for no blob any more', async () => {
+    const sparse = await build.aProject('sparse');
+    await test.database.query(`UPDATE project SET metadata = '{"allow_sparse":"true"}' WHERE id = $1`, [
+      sparse,
+    ]);
+    const name = repositoryName('sparse/waiting');
+    await build.manifests.record(build.aManifest(sparse, name, { blobs: [aDigest()] }), testOrigin);
+    const id = await build.repositoryId(name);
+    const waiting = (): Promise<object[]> =>
+      test.database.query('SELECT 1 FROM manifest_missing_blob WHERE repository_id = $1', [id]);
+    expect(await waiting()).toHaveLength(1);
+    await deleteRepository(test.database, id, testOrigin);
+    await purgeRepositoryBatch(test.database, id, 10);
+    expect(await waiting()).toEqual([]);
   });
 
   it('leave the blobs to those who still link them', async () => {

@@ -28,6 +28,8 @@ const bury = statement<{ id: number }>(
      DELETE FROM tag t USING batch b WHERE t.manifest_id = b.id
    ), freed AS (
      DELETE FROM manifest_blob e USING batch b WHERE e.manifest_id = b.id
+   ), forgotten AS (
+     DELETE FROM manifest_missing_blob e USING batch b WHERE e.manifest_id = b.id
    ) SELECT id FROM batch`,
 );
 const markDead = statement(
