@@ -79,11 +79,6 @@ export class Authorizer {
     return { caller, answer, projectId: facts.project.id };
   }
 
-  /** The projects that the caller may pull from; `undefined` for all. */
-  async listReadableProjects(caller: Caller): Promise<readonly number[] | undefined> {
-    return await this.#callers.listReadableProjects(caller);
-  }
-
   /** The projects whose repositories the caller may see in the catalog; `undefined` for all. */
   async listCatalogProjects(exchange: Exchange): Promise<readonly number[] | undefined> {
     const caller = await this.#callers.read(exchange, []);

@@ -54,8 +54,8 @@ export class CallerReader {
 
   /**
    * The caller; `undefined` without credentials. Basic credentials get the rights of this moment on `names`; `pushed`
-   * is the one of them that is pushed to. A
-   * token or secret that does not hold is refused with a challenge that says why.
+   * is the one of them that is pushed to. A token or secret that does not hold is refused with a challenge that says
+   * why.
    */
   async read(
     exchange: Exchange,
@@ -75,8 +75,12 @@ export class CallerReader {
       }
       return toCaller(verdict.token, verdict.state === 'expired');
     }
+    const { database, firstPush } = this.#parts;
     const principal = await this.#authenticate(exchange, header);
-    if (pushed !== undefined) await this.#createForPush(principal, pushed);
+    if (pushed !== undefined) {
+      const push = { policy: firstPush, names: [pushed], address: this.addressOf(exchange.req) };
+      await createProjectsForPush(database, principal, push);
+    }
     return toCaller(await this.#tokenOf(principal, names), false);
   }
 
@@ -130,11 +134,6 @@ export class CallerReader {
     action: string,
   ): Promise<string> {
     return await explainRefusal(this.#parts.database, caller?.token.principal, { repository, action });
-  }
-
-  async #createForPush(principal: KnownPrincipal, pushed: RepositoryName): Promise<void> {
-    const { database, firstPush } = this.#parts;
-    await createProjectsForPush(database, principal, { policy: firstPush, names: [pushed] });
   }
 
   async #authenticate(exchange: Exchange, header: string): Promise<KnownPrincipal> {

@@ -12,6 +12,7 @@ import type { Logger } from '@entrepot/telemetry/logger';
 import type { Counter } from '@entrepot/telemetry/metric-family';
 import type { Metrics } from '@entrepot/telemetry/metrics';
 import type { Authorizer } from './authorizer.ts';
+import type { CallerReader } from './caller.ts';
 
 /** What the registry is told by its settings. */
 export interface RegistryConfig {
@@ -29,6 +30,7 @@ export interface RegistryConfig {
 export interface RegistryContext {
   readonly config: RegistryConfig;
   readonly authorizer: Authorizer;
+  readonly callers: CallerReader;
   readonly lookups: LookupLanes<LookupKey, LookupAnswer>;
   readonly store: ContentStore;
   readonly blobs: Blobs;

@@ -59,6 +59,10 @@ describe('the first push to a project that does not exist', () => {
       { name: 'new-a', public: false, username: 'ada' },
       { name: 'new-b', public: false, username: 'ada' },
     ]);
+    const [creation] = await running.test.database.query(
+      `SELECT actor, address FROM audit_log WHERE operation = 'create' AND resource = 'new-a'`,
+    );
+    expect(creation).toEqual({ actor: 'ada', address: '127.0.0.1' });
     const client = await Client.as(running, ada, 'new-a/app');
     await client.anArtifact('new-a/app', 'v1');
     expect((await client.get('new-a/app/manifests/v1')).status).toBe(200);

@@ -72,7 +72,7 @@ async function mounted(
 ): Promise<boolean> {
   const source = wanted.from === undefined ? undefined : parseRepositoryName(wanted.from);
   if (wanted.from !== undefined && source === undefined) return false;
-  const projectIds = await context.authorizer.listReadableProjects(granted.caller);
+  const projectIds = await context.callers.listReadableProjects(granted.caller);
   const target = { projectId: granted.projectId, repository };
   return await context.blobs.mount(target, wanted.digest, { repository: source, projectIds });
 }
