@@ -37,11 +37,14 @@ describe('the instance lock', () => {
     expect(await findInstance(directory)).toBeUndefined();
   });
 
-  async function holdInChild(): Promise<ChildProcess> {
+  /** A process that tries to take the lock at a time, and says how that went. */
+  function startChild(at = 0): { child: ChildProcess; said: Promise<string> } {
     const module = fileURLToPath(new URL('./instance-lock.ts', import.meta.url));
     const script = `const { takeInstanceLock } = await import(${JSON.stringify(module)});
-      await takeInstanceLock(${JSON.stringify(directory)});
-      console.log('held'); setInterval(() => {}, 1000);`;
+      while (Date.now() < ${at});
+      await takeInstanceLock(${JSON.stringify(directory)})
+        .then(() => console.log('held'), (error) => console.log(error.code));
+      setInterval(() => {}, 1000);`;
     const child = spawn(process.execPath, [
       '--conditions=entrepot-source',
       '--input-type=module',
@@ -49,31 +52,30 @@ describe('the instance lock', () => {
       script,
     ]);
     onTestFinished(() => void child.kill('SIGKILL'));
-    await once(child.stdout, 'data');
-    return child;
+    return { child, said: once(child.stdout, 'data').then(([line]) => String(line).trim()) };
   }
 
-  it('ends with a process that is killed', async () => {
-    const child = await holdInChild();
+  async function killedHolder(): Promise<void> {
+    const { child, said } = startChild();
+    expect(await said).toBe('held');
     await expect(takeInstanceLock(directory)).rejects.toThrow(`process ${child.pid}`);
     child.kill('SIGKILL');
     await once(child, 'exit');
+  }
+
+  it('ends with a process that is killed', async () => {
+    await killedHolder();
     const lock = await takeInstanceLock(directory);
     await lock.release();
+    expect(readdirSync(directory)).toEqual([]);
   });
 
-  it('is taken by one of many that start at once after a holder was killed', async () => {
-    const child = await holdInChild();
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    for (let round = 0; round < 5; round++) {
-      const starts = await Promise.allSettled(Array.from({ length: 8 }, () => takeInstanceLock(directory)));
-      const held = starts.filter((start) => start.status === 'fulfilled');
-      expect(held).toHaveLength(1);
-      await expect(takeInstanceLock(directory)).rejects.toThrow(/in use/);
-      await held[0]?.value.release();
-    }
-    expect(readdirSync(directory)).toEqual([]);
+  it('is taken by one of several processes that start at once after a holder was killed', async () => {
+    await killedHolder();
+    const at = Date.now() + 1_000;
+    const children = Array.from({ length: 4 }, () => startChild(at));
+    const said = await Promise.all(children.map((each) => each.said));
+    expect(said.toSorted()).toEqual(['CONFIG_INVALID', 'CONFIG_INVALID', 'CONFIG_INVALID', 'held']);
   });
 
   it('works where the path is too long for a socket', async () => {

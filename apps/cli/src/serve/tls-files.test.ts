@@ -53,7 +53,7 @@ describe('the certificate', () => {
     async () => {
       makeCertificate('first');
       const answer = { handle: () => undefined };
-      const front = new Front({ registry: answer, core: answer }, readTls(files));
+      const front = new Front({ registry: answer, core: answer }, readTls(files), log);
       const port = await front.start('127.0.0.1', 0);
       onTestFinished(() => front.stop(0));
       onTestFinished(watchTls(files, log, (material) => front.renewTls(material)));
