@@ -19,7 +19,7 @@ export interface RunReport {
 export function describeMachine(): string {
   const [cpu] = cpus();
   const memory = `${Math.round(totalmem() / 1024 ** 3)} GiB`;
-  const system = `${platform()} ${release()} ${arch()}`;
+  const system = `${platform()} ${release().split('-')[0]} ${arch()}`;
   return `${cpus().length} × ${cpu?.model ?? 'unknown processor'}, ${memory}, ${system}, Node ${process.version}`;
 }
 
