@@ -92,7 +92,6 @@ describe('whatever many clients do at once to one repository, in two processes',
     if (answer.status !== 200) return `manifest ${answer.status}`;
     const digest = digestOf(answer.body);
     if (answer.headers['docker-content-digest'] !== digest) return 'other bytes';
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     const document = JSON.parse(answer.body.toString()) as Document;
     let missing: string | undefined;
     // it may have been deleted and pushed again between two looks: what is broken stays so

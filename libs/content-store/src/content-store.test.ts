@@ -11,6 +11,11 @@ import { MemoryDriver } from '@entrepot/storage/memory/memory-driver';
 import type { BlobWriter } from './blob-writer.ts';
 import { ContentStore } from './content-store.ts';
 
+// node has it, the ES library of the compiler has not
+declare const WebAssembly: {
+  readonly Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer };
+};
+
 const mebibyte = 1024 * 1024;
 
 function digestOf(bytes: Buffer, algorithm: DigestAlgorithm = 'sha256'): Digest {
