@@ -12,6 +12,9 @@ const longestDiscard = 2_000;
 const longestLinger = 1_000;
 const requestIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
 
+/** Up to this size a body is joined with its headers. */
+const joinedBytes = 16 * 1024;
+
 /** Header names and values in turn, the form that node writes fastest. */
 export type HeaderList = (string | number)[];
 
@@ -136,7 +139,9 @@ export class Exchange {
   #end(bytes: Buffer): void {
     const { req, res } = this;
     if (req.complete || req.destroyed || this.#hasSmallBody) {
-      res.end(bytes);
+      // as text it leaves in one write with the headers; latin1 keeps every byte as it is
+      if (bytes.length <= joinedBytes) res.end(bytes.toString('latin1'), 'latin1');
+      else res.end(bytes);
       return;
     }
     res.write(bytes);

@@ -115,7 +115,7 @@ describe('pushes of blobs', () => {
       });
     });
 
-    it.each([100, 2 * 1024 * 1024])('take a blob of %i bytes', async (size) => {
+    it.each([100, 9 * 1024 * 1024])('take a blob of %i bytes', async (size) => {
       const bytes = someBytes(size);
       const digest = digestOf(bytes);
       expect((await client.put(await client.open(name), digest, bytes)).status).toBe(201);

@@ -29,7 +29,7 @@ export interface UploadSessionParts {
 }
 
 /** Up to this size a PUT without a PATCH before it is not resumable, and costs no lease. */
-const smallBody = 1024 * 1024;
+const smallBody = 8 * 1024 * 1024;
 const leaseRefresh = 10_000;
 
 /**

@@ -39,17 +39,37 @@ function fill(file: OpenFile, buffer: Buffer, length: number, position: number):
   }
 }
 
-async function readAhead(file: OpenFile, into: Buffer, length: number, position: number): Promise<number> {
-  if (length <= 0) return 0;
-  try {
-    return await readAt(file.descriptor, into, length, position);
-  } catch (error) {
-    throw filesystemError(error, 'read', file.path);
+const quickMs = 1;
+
+/**
+ * Reads on this thread while the page cache answers, which costs half of a trip to the thread pool and back; once a
+ * read has waited for the disk, the others go to the pool, so that a cold disk never holds the event loop.
+ */
+class ReadAhead {
+  readonly #file: OpenFile;
+  #isQuick = true;
+
+  constructor(file: OpenFile) {
+    this.#file = file;
+  }
+
+  async read(into: Buffer, length: number, position: number): Promise<number> {
+    const { descriptor, path } = this.#file;
+    if (length <= 0) return 0;
+    try {
+      if (!this.#isQuick) return await readAt(descriptor, into, length, position);
+      const begun = performance.now();
+      const bytes = readSync(descriptor, into, 0, length, position);
+      this.#isQuick = performance.now() - begun < quickMs;
+      return bytes;
+    } catch (error) {
+      throw filesystemError(error, 'read', path);
+    }
   }
 }
 
 /**
- * Hands the bytes of `range` to `consume`, one buffer being filled by the thread pool while the other is consumed.
+ * Hands the bytes of `range` to `consume`, one buffer being filled while the other is consumed.
  * When it ends, neither a read nor the consumer can touch them any more.
  */
 async function readOn(
@@ -58,12 +78,13 @@ async function readOn(
   buffers: readonly [Buffer, Buffer],
   consume: ChunkConsumer,
 ): Promise<void> {
+  const ahead = new ReadAhead(file);
   let [full, free] = buffers;
   let position = range.start;
-  let pending = readAhead(file, full, Math.min(readBufferBytes, range.end - position), position);
+  let pending = ahead.read(full, Math.min(readBufferBytes, range.end - position), position);
   for (let bytes = await pending; bytes > 0; bytes = await pending) {
     position += bytes;
-    pending = readAhead(file, free, Math.min(readBufferBytes, range.end - position), position);
+    pending = ahead.read(free, Math.min(readBufferBytes, range.end - position), position);
     // settles without a rejection: it may fail while nobody awaits it, and outlives a consumer that throws
     const settled = pending.catch(() => 0);
     try {
@@ -96,8 +117,7 @@ async function readFirst(file: OpenFile, range: ByteRange, buffer: Buffer, consu
 /**
  * Hands `range` of the file, clipped to its end, or all of it to `consume`; `false` when there is no such file. Up
  * to 256 KiB cost one open, one read and one close on this thread: a third of what the thread pool or a stream
- * takes (the page cache answers, and a registry's hot blobs are in it). What goes beyond is read ahead on the
- * thread pool.
+ * takes (the page cache answers, and a registry's hot blobs are in it). What goes beyond is read ahead.
  */
 export async function readFileRange(
   path: string,
