@@ -31,6 +31,7 @@ describe('the instance lock', () => {
 
   it('tells who holds it, and that nobody does', async () => {
     expect(await findInstance(directory)).toBeUndefined();
+    expect(await findInstance(join(directory, 'not-there-yet'))).toBeUndefined();
     const lock = await takeInstanceLock(directory);
     expect(await findInstance(directory)).toBe(String(process.pid));
     await lock.release();

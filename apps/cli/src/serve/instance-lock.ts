@@ -118,7 +118,11 @@ function socketPath({ directory, prefix }: LockPlace, id: string): string {
 }
 
 async function listSockets({ directory, prefix }: LockPlace): Promise<string[]> {
-  const names = await readdir(directory);
+  const names = await readdir(directory).catch((error: unknown) => {
+    // commands may come before the first start
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  });
   return names
     .filter((name) => name.startsWith(`${prefix}.`) && name.endsWith('.lock'))
     .map((name) => join(directory, name));
