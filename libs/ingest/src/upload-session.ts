@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
-import type { Blobs } from '@entrepot/catalog/blobs';
-import type { UploadIdentity, UploadLease, Uploads } from '@entrepot/catalog/uploads';
+import type { UploadIdentity, UploadLease } from '@entrepot/catalog/uploads';
 import type { BlobWriter } from '@entrepot/content-store/blob-writer';
-import type { ContentStore } from '@entrepot/content-store/content-store';
 import { receiveBody } from '@entrepot/content-store/receive-body';
 import { AppError, isAppError } from '@entrepot/errors/app-error';
 import { digestAlgorithm, type Digest } from '@entrepot/oci/digest';
 import { LiveWriters, type LiveWriter } from './live-writers.ts';
+import { publishBlob, type PublishParts } from './publish-blob.ts';
 
 /** The bytes of one request. `length`: its Content-Length. `start`: where its Content-Range begins. */
 export interface UploadBody {
@@ -18,10 +16,7 @@ export interface UploadBody {
 }
 
 /** What uploads are made of. */
-export interface UploadSessionParts {
-  readonly store: ContentStore;
-  readonly uploads: Uploads;
-  readonly blobs: Blobs;
+export interface UploadSessionParts extends PublishParts {
   /** Names this process in leases. */
   readonly owner: string;
   /** Milliseconds after which a client that sends nothing is given up; a minute unless set. */
@@ -77,7 +72,9 @@ export class UploadSession {
           await this.#keepPrefix(upload, lease, live, hadBody);
           throw differentBytes(digest);
         }
-        await orAbandon(this.#publish(upload, lease.generation, live.writer, digest));
+        await orAbandon(
+          publishBlob(this.#parts, { upload, generation: lease.generation, writer: live.writer, digest }),
+        );
         await this.#forgetReplaced(upload.id, live);
         return live.writer.size;
       });
@@ -121,7 +118,7 @@ export class UploadSession {
     try {
       await this.#fill(writer, body);
       if ((await writer.digest(digestAlgorithm(digest))) !== digest) throw differentBytes(digest);
-      await this.#publish(upload, 0, writer, digest);
+      await publishBlob(this.#parts, { upload, generation: 0, writer, digest });
       return writer.size;
     } catch (error) {
       await writer.discard();
@@ -258,42 +255,6 @@ export class UploadSession {
     if (hadBody) return await this.#abandon(upload, lease, live);
     this.#live.keep(upload.id, live);
     await this.#parts.uploads.release(upload.id, lease.generation);
-  }
-
-  async #publish(
-    upload: UploadIdentity,
-    generation: number,
-    writer: BlobWriter,
-    digest: Digest,
-  ): Promise<void> {
-    const { uploads, blobs, store } = this.#parts;
-    const { size } = writer;
-    let { state } = await uploads.close(upload, generation, { digest, size });
-    for (let wait = 0; state === 'deleting'; wait++) {
-      if (wait === 10) {
-        throw new AppError('BLOB_BUSY', `blob ${digest} is being removed at this moment; push it again`, {
-          retryAfter: 5,
-        });
-      }
-      await sleep(500);
-      state = await blobs.announce(digest, size);
-    }
-    const there = state === 'committing' ? undefined : await store.stat(digest);
-    if (there === size) await writer.discard();
-    else if ((await writer.publish(digest, { replace: there !== undefined })) === 'exists')
-      await this.#heal(writer, digest);
-    await blobs.link(upload.projectId, upload.repository, digest);
-  }
-
-  /** Somebody published the same digest in the same moment: fine, when it is whole. */
-  async #heal(writer: BlobWriter, digest: Digest): Promise<void> {
-    const there = await this.#parts.store.stat(digest);
-    if (there !== writer.size) {
-      throw new AppError(
-        'STORAGE_FAILED',
-        `the storage holds ${there ?? 0} bytes for blob ${digest} of ${writer.size}; push it again`,
-      );
-    }
   }
 
   async #fill(writer: BlobWriter, body: UploadBody): Promise<void> {

@@ -2,7 +2,8 @@ import { createPeople } from './0001-create-people.ts';
 import { createContent } from './0002-create-content.ts';
 import { createReviews } from './0003-create-reviews.ts';
 import { createWork } from './0004-create-work.ts';
-import { createFunctions } from './0005-create-functions.ts';
+import { createBlobFunctions } from './0005-create-blob-functions.ts';
+import { createManifestFunctions } from './0006-create-manifest-functions.ts';
 
 /** One step of the schema. Forward only: what a step added, a later one may replace after a release between. */
 export interface Migration {
@@ -17,5 +18,6 @@ export const migrations: readonly Migration[] = [
   { name: '0002-create-content', sql: createContent },
   { name: '0003-create-reviews', sql: createReviews },
   { name: '0004-create-work', sql: createWork },
-  { name: '0005-create-functions', sql: createFunctions },
+  { name: '0005-create-blob-functions', sql: createBlobFunctions },
+  { name: '0006-create-manifest-functions', sql: createManifestFunctions },
 ];

@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Blobs } from '@entrepot/catalog/blobs';
+import type { UploadIdentity, Uploads } from '@entrepot/catalog/uploads';
+import type { BlobWriter } from '@entrepot/content-store/blob-writer';
+import type { ContentStore } from '@entrepot/content-store/content-store';
+import { AppError } from '@entrepot/errors/app-error';
+import type { Digest } from '@entrepot/oci/digest';
+
+/** What publishing touches. */
+export interface PublishParts {
+  readonly store: ContentStore;
+  readonly uploads: Uploads;
+  readonly blobs: Blobs;
+}
+
+/** An upload whose bytes are complete and hash to `digest`. `generation` 0: it has no row yet. */
+export interface FinishedUpload {
+  readonly upload: UploadIdentity;
+  readonly generation: number;
+  readonly writer: BlobWriter;
+  readonly digest: Digest;
+}
+
+/**
+ * Turns the bytes of an upload into a blob of its repository: the intent in the database, the bytes at their key,
+ * then live and linked, in that order. A blob that is there and whole is only linked, a damaged one healed.
+ * `BLOB_BUSY` when it is being removed for longer than five seconds.
+ */
+export async function publishBlob(parts: PublishParts, finished: FinishedUpload): Promise<void> {
+  const { store, blobs } = parts;
+  const { upload, writer, digest } = finished;
+  const state = await announce(parts, finished);
+  const there = state === 'committing' ? undefined : await store.stat(digest);
+  if (there === writer.size) await writer.discard();
+  else if ((await writer.publish(digest, { replace: there !== undefined })) === 'exists') {
+    await checkRival(store, writer, digest);
+  }
+  await blobs.link(upload.projectId, upload.repository, digest);
+}
+
+/** Ends the upload with the intent to publish; the state of the blob, once nobody is removing it. */
+async function announce(parts: PublishParts, finished: FinishedUpload): Promise<string> {
+  const { upload, generation, writer, digest } = finished;
+  const { size } = writer;
+  let { state } = await parts.uploads.close(upload, generation, { digest, size });
+  for (let wait = 0; state === 'deleting'; wait++) {
+    if (wait === 10) {
+      throw new AppError('BLOB_BUSY', `blob ${digest} is being removed at this moment; push it again`, {
+        retryAfter: 5,
+      });
+    }
+    await sleep(500);
+    state = await parts.blobs.announce(digest, size);
+  }
+  return state;
+}
+
+/** Somebody published the same digest in the same moment: fine, when it is whole. */
+async function checkRival(store: ContentStore, writer: BlobWriter, digest: Digest): Promise<void> {
+  const there = await store.stat(digest);
+  if (there === writer.size) return;
+  throw new AppError(
+    'STORAGE_FAILED',
+    `the storage holds ${there ?? 0} bytes for blob ${digest} of ${writer.size}; push it again`,
+  );
+}
