@@ -7,6 +7,7 @@ import { printCase, printSummary } from './report/print.ts';
 import { publish } from './report/publish.ts';
 import { describeMachine, saveReport } from './report/run-report.ts';
 import { startAll } from './servers/all-servers.ts';
+import { WarmMemory } from './warm-memory.ts';
 
 const options = readOptions(process.argv.slice(2));
 const startedAt = new Date().toISOString();
@@ -25,6 +26,7 @@ async function runCases({
 }: Options): Promise<{ results: CaseResult[]; missing: readonly string[] }> {
   const servers = await startAll(nodeFlags);
   const load = new LoadProcess();
+  const memory = new WarmMemory(servers.folder);
   const interrupt = () => load.stop();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const results: CaseResult[] = [];
@@ -32,6 +34,7 @@ async function runCases({
     if (servers.missing.length > 0) console.log(`Not on this machine: ${servers.missing.join(', ')}`);
     const bench = { ...servers, load, content: new Content(load), scale };
     for (const one of cases) {
+      memory.fill();
       const result = await compare(bench, one);
       results.push(result);
       printCase(result);
@@ -42,6 +45,7 @@ async function runCases({
     process.exitCode = 1;
   } finally {
     load.stop();
+    memory.close();
     await servers.stop();
   }
   return { results, missing: servers.missing };

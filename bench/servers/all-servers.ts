@@ -6,6 +6,8 @@ import { TokenAuthority } from './token-authority.ts';
 
 /** The servers of a run, on fresh data. */
 export interface AllServers {
+  /** Where they keep their data. */
+  readonly folder: string;
   readonly entrepot: Entrepot;
   readonly peers: readonly Server[];
   /** Programs that this machine lacks. */
@@ -32,7 +34,7 @@ export async function startAll(flags: readonly string[]): Promise<AllServers> {
       running.push(await Distribution.start(release, `${folder}/${release.name}`, authority));
     }
     const missing = releases.filter((release) => !isInstalled(release));
-    return { entrepot, peers: running.slice(1), missing: missing.map(({ program }) => program), stop };
+    return { folder, entrepot, peers: running.slice(1), missing: missing.map(({ program }) => program), stop };
   } catch (error) {
     await stop();
     throw error;

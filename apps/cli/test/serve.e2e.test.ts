@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { spawn, spawnSync } from 'node:child_process';
 import { findRunningConnection, startEmbeddedPostgres } from '@entrepot/embedded-postgres/embedded-postgres';
 import { Database } from '@entrepot/database/database';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { prepare } from '../../../tools/bootstrap.mjs';
 import {
   Client,
@@ -30,11 +30,11 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'serve-e2e-'));
   await chmod(root, 0o755);
   dataDir = join(root, 'data');
-});
-
-afterEach(async () => {
-  await stopProducts();
-  await rm(root, { recursive: true, force: true });
+  // the last to run: no server writes any more into what is being removed
+  onTestFinished(async () => {
+    await stopProducts();
+    await rm(root, { recursive: true, force: true });
+  });
 });
 
 describe('a start', () => {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 // oxlint-disable-next-line no-restricted-imports -- these tests prove that the server answers
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import {
   findRunningConnection,
   startEmbeddedPostgres,
@@ -26,10 +26,8 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'embedded-postgres-test-'));
   await chmod(root, 0o755);
   dataDir = join(root, 'data');
-});
-
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
+  // the last to run: what a test starts stops before, and no server writes into a directory that is being removed
+  onTestFinished(() => rm(root, { recursive: true, force: true }));
 });
 
 async function start(directory = dataDir): Promise<EmbeddedPostgres> {

@@ -4,17 +4,14 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { findInstance, takeInstanceLock } from './instance-lock.ts';
 
 let directory: string;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'lock-test-'));
-});
-
-afterEach(() => {
-  rmSync(directory, { recursive: true });
+  onTestFinished(() => rmSync(directory, { recursive: true }));
 });
 
 describe('the instance lock', () => {

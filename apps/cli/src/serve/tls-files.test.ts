@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { createLogger } from '@entrepot/telemetry/logger';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Front } from './front.ts';
 import { readTls, watchTls, type TlsFiles } from './tls-files.ts';
 
@@ -19,10 +19,7 @@ let files: TlsFiles;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'tls-test-'));
   files = { certFile: join(directory, 'cert.pem'), keyFile: join(directory, 'key.pem') };
-});
-
-afterEach(() => {
-  rmSync(directory, { recursive: true });
+  onTestFinished(() => rmSync(directory, { recursive: true }));
 });
 
 function makeCertificate(name: string): void {
