@@ -9,8 +9,6 @@ export interface BodyLimits extends SlowClientLimits {
   readonly maxBytes?: number;
   /** Bytes that the body must have: Content-Length, or the length of its Content-Range. */
   readonly expectedBytes?: number;
-  /** Ends the wait from outside, with its reason. */
-  readonly signal?: AbortSignal;
 }
 
 /** One body on its way into a writer: the pump's state, from the first byte to the end or the failure. */
@@ -36,10 +34,7 @@ class BodyPump {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      const { signal } = this.#limits;
       if (this.#source.destroyed) return this.#failAborted('went away');
-      if (signal?.aborted === true) return this.#onSignal();
-      signal?.addEventListener('abort', this.#onSignal);
       this.#timer = setInterval(this.#onLook, this.#watch.everyMs);
       this.#source.on('data', this.#onData).on('end', this.#onEnd);
       this.#source.on('error', this.#onGone).on('close', this.#onGone);
@@ -83,8 +78,6 @@ class BodyPump {
 
   readonly #onGone = (): void => this.#failAborted('went away');
 
-  readonly #onSignal = (): void => this.#fail(this.#limits.signal?.reason);
-
   readonly #onLook = (): void => {
     const reason = this.#watch.look(this.#received, this.#isWaiting);
     if (reason !== undefined) this.#failAborted(reason);
@@ -113,7 +106,6 @@ class BodyPump {
   #detach(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#limits.signal?.removeEventListener('abort', this.#onSignal);
     this.#source.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onGone);
     // the listener for 'error' stays: a client may still go away, which must not end the process
   }
@@ -124,8 +116,8 @@ class BodyPump {
  * bytes received. When it rejects, what arrived is in the writer: flush it to keep the offset. The source is left
  * paused, and is the caller's to answer or destroy.
  *
- * @throws AppError `BODY_ABORTED` (the client went away or was given up), `SIZE_INVALID`, `TOO_LARGE`, what the
- *   writer throws, or the reason of the signal.
+ * @throws AppError `BODY_ABORTED` (the client went away or was given up), `SIZE_INVALID`, `TOO_LARGE`, or what the
+ *   writer throws.
  */
 export function receiveBody(source: Readable, writer: BlobWriter, limits: BodyLimits): Promise<number> {
   return new BodyPump(source, writer, limits).run();
