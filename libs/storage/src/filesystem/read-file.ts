@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import type { ByteRange, ChunkConsumer } from '../driver.ts';
 import { readAt } from './file-io.ts';
 import { filesystemError, systemCode } from './filesystem-error.ts';
-import { readBufferBytes, returnReadBuffer, takeReadBuffer } from './read-buffers.ts';
+import { returnBuffer, smallReadBytes, takeLargeBuffer, takeSmallBuffer } from './read-buffers.ts';
 
 /** Says that there is no such file, or that the path is a directory, which is no object either. */
 const absent: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
@@ -39,85 +39,136 @@ function fill(file: OpenFile, buffer: Buffer, length: number, position: number):
   }
 }
 
+/** Longer than this takes what waits for the disk. */
 const quickMs = 1;
 
-/**
- * Reads on this thread while the page cache answers, which costs half of a trip to the thread pool and back; once a
- * read has waited for the disk, the others go to the pool, so that a cold disk never holds the event loop.
- */
-class ReadAhead {
+/** Goes through a range that is larger than one small read, a piece after the other. */
+class LongRead {
   readonly #file: OpenFile;
+  readonly #end: number;
+  readonly #consume: ChunkConsumer;
+  #position: number;
   #isQuick = true;
 
-  constructor(file: OpenFile) {
+  constructor(file: OpenFile, range: ByteRange, consume: ChunkConsumer) {
     this.#file = file;
+    this.#position = range.start;
+    this.#end = range.end;
+    this.#consume = consume;
   }
 
-  async read(into: Buffer, length: number, position: number): Promise<number> {
-    const { descriptor, path } = this.#file;
+  /**
+   * Reads on this thread while the page cache answers, which costs half of a trip to the thread pool and back; while
+   * reads wait for the disk they go to the pool, so that a cold disk never holds the event loop.
+   */
+  async run(buffer: Buffer): Promise<void> {
+    const half = buffer.length / 2;
+    const halves = [buffer.subarray(0, half), buffer.subarray(half)] as const;
+    while (!(this.#isQuick ? await this.#readWarm(buffer) : await this.#readCold(...halves)));
+  }
+
+  /**
+   * Whether it came to the end. Each piece goes where the last one was, which the processor's cache still holds; a
+   * client that takes all at once lets others have their turn in between.
+   */
+  async #readWarm(buffer: Buffer): Promise<boolean> {
+    while (this.#isQuick) {
+      const bytes = this.#readNow(buffer);
+      if (bytes === 0) return true;
+      await this.#consume(buffer.subarray(0, bytes));
+      await turn();
+    }
+    return false;
+  }
+
+  /** Whether it came to the end. One half is filled while the other is consumed, neither when this has ended. */
+  async #readCold(first: Buffer, second: Buffer): Promise<boolean> {
+    let [full, free] = [first, second];
+    for (let bytes = await this.#readAhead(full); bytes > 0;) {
+      if (this.#isQuick) {
+        await this.#consume(full.subarray(0, bytes));
+        return false;
+      }
+      // never rejects on its own: it may fail while nobody awaits it, and outlives a consumer that throws
+      const pending = this.#readAhead(free);
+      const settled = pending.catch(() => 0);
+      try {
+        await this.#consume(full.subarray(0, bytes));
+      } catch (error) {
+        await settled;
+        throw error;
+      }
+      bytes = await pending;
+      [full, free] = [free, full];
+    }
+    return true;
+  }
+
+  #readNow(into: Buffer): number {
+    const length = this.#lengthOf(into);
     if (length <= 0) return 0;
+    const begun = performance.now();
     try {
-      if (!this.#isQuick) return await readAt(descriptor, into, length, position);
-      const begun = performance.now();
-      const bytes = readSync(descriptor, into, 0, length, position);
-      this.#isQuick = performance.now() - begun < quickMs;
-      return bytes;
+      return this.#taken(readSync(this.#file.descriptor, into, 0, length, this.#position), begun);
     } catch (error) {
-      throw filesystemError(error, 'read', path);
+      throw filesystemError(error, 'read', this.#file.path);
     }
+  }
+
+  async #readAhead(into: Buffer): Promise<number> {
+    const length = this.#lengthOf(into);
+    if (length <= 0) return 0;
+    const begun = performance.now();
+    try {
+      return this.#taken(await readAt(this.#file.descriptor, into, length, this.#position), begun);
+    } catch (error) {
+      throw filesystemError(error, 'read', this.#file.path);
+    }
+  }
+
+  #lengthOf(into: Buffer): number {
+    return Math.min(into.length, this.#end - this.#position);
+  }
+
+  #taken(bytes: number, begun: number): number {
+    this.#isQuick = performance.now() - begun < quickMs;
+    this.#position += bytes;
+    return bytes;
   }
 }
 
-/**
- * Hands the bytes of `range` to `consume`, one buffer being filled while the other is consumed.
- * When it ends, neither a read nor the consumer can touch them any more.
- */
-async function readOn(
-  file: OpenFile,
-  range: ByteRange,
-  buffers: readonly [Buffer, Buffer],
-  consume: ChunkConsumer,
-): Promise<void> {
-  const ahead = new ReadAhead(file);
-  let [full, free] = buffers;
-  let position = range.start;
-  let pending = ahead.read(full, Math.min(readBufferBytes, range.end - position), position);
-  for (let bytes = await pending; bytes > 0; bytes = await pending) {
-    position += bytes;
-    pending = ahead.read(free, Math.min(readBufferBytes, range.end - position), position);
-    // settles without a rejection: it may fail while nobody awaits it, and outlives a consumer that throws
-    const settled = pending.catch(() => 0);
-    try {
-      await consume(full.subarray(0, bytes));
-    } catch (error) {
-      await settled;
-      throw error;
-    }
-    [full, free] = [free, full];
-  }
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
-async function readLong(file: OpenFile, range: ByteRange, first: Buffer, consume: ChunkConsumer) {
-  const second = takeReadBuffer();
+async function readLong(file: OpenFile, range: ByteRange, consume: ChunkConsumer): Promise<void> {
+  const buffer = takeLargeBuffer();
   try {
-    await readOn(file, range, [first, second], consume);
+    await new LongRead(file, range, consume).run(buffer);
   } finally {
-    returnReadBuffer(second);
+    returnBuffer(buffer);
   }
 }
 
 /** The first buffer's worth, by calls on this thread. `undefined`: the path is a directory. */
-async function readFirst(file: OpenFile, range: ByteRange, buffer: Buffer, consume: ChunkConsumer) {
-  const bytes = fill(file, buffer, Math.min(readBufferBytes, range.end - range.start), range.start);
-  const consumed = bytes === undefined || bytes === 0 ? undefined : consume(buffer.subarray(0, bytes));
-  if (consumed !== undefined) await consumed;
-  return bytes;
+async function readFirst(file: OpenFile, range: ByteRange, consume: ChunkConsumer) {
+  const buffer = takeSmallBuffer();
+  try {
+    const bytes = fill(file, buffer, Math.min(buffer.length, range.end - range.start), range.start);
+    const consumed = bytes === undefined || bytes === 0 ? undefined : consume(buffer.subarray(0, bytes));
+    if (consumed !== undefined) await consumed;
+    return bytes;
+  } finally {
+    returnBuffer(buffer);
+  }
 }
 
 /**
  * Hands `range` of the file, clipped to its end, or all of it to `consume`; `false` when there is no such file. Up
  * to 256 KiB cost one open, one read and one close on this thread: a third of what the thread pool or a stream
- * takes (the page cache answers, and a registry's hot blobs are in it). What goes beyond is read ahead.
+ * takes (the page cache answers, and a registry's hot blobs are in it).
  */
 export async function readFileRange(
   path: string,
@@ -127,15 +178,13 @@ export async function readFileRange(
   const file = openFile(path);
   if (file === undefined) return false;
   const wanted = range ?? wholeFile;
-  const buffer = takeReadBuffer();
   try {
-    const bytes = await readFirst(file, wanted, buffer, consume);
-    if (bytes === readBufferBytes) {
-      await readLong(file, { start: wanted.start + bytes, end: wanted.end }, buffer, consume);
+    const bytes = await readFirst(file, wanted, consume);
+    if (bytes === smallReadBytes) {
+      await readLong(file, { start: wanted.start + bytes, end: wanted.end }, consume);
     }
     return bytes !== undefined;
   } finally {
     closeSync(file.descriptor);
-    returnReadBuffer(buffer);
   }
 }
