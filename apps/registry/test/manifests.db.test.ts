@@ -1,6 +1,5 @@
 import { aProject } from '@entrepot/access/testing';
-import { digestToBytes } from '@entrepot/database/digest-bytes';
-import { parseDigest } from '@entrepot/oci/digest';
+import type { Database } from '@entrepot/database/database';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   Client,
@@ -11,85 +10,38 @@ import {
   layerType,
   manifestType,
   someBytes,
-  type Descriptor,
 } from './client.ts';
+import { aManifest, anIndex, anUnknownBlob } from './manifest-documents.ts';
+import { countRows, digestBytes, manifestRow } from './manifest-rows.ts';
 import { admin, startRegistry, type RunningRegistry } from './registry-harness.ts';
 
 const name = 'manifests/app';
 
-interface ManifestRow {
-  readonly id: number;
-  readonly media_type: string;
-  readonly type: string;
-  readonly artifact_type: string | null;
-  readonly accessory_type: string | null;
-  readonly total_size: number;
-  readonly annotations: Record<string, string>;
-  readonly facts: Record<string, unknown> | null;
-  readonly live: boolean;
-}
-
 describe('pushes of manifests', () => {
   let registry: RunningRegistry;
+  let database: Database;
   let client: Client;
 
   beforeAll(async () => {
     registry = await startRegistry();
-    await aProject(registry.test.database, { name: 'manifests' });
+    database = registry.test.database;
+    await aProject(database, { name: 'manifests' });
     client = await Client.as(registry, admin, name);
   });
   afterAll(() => registry.close());
 
-  async function rows<Row extends object>(sql: string, ...values: unknown[]): Promise<Row[]> {
-    return await registry.test.database.query<Row>(sql, values);
-  }
-
-  async function rowOf(digest: string): Promise<ManifestRow | undefined> {
-    const [row] = await rows<ManifestRow>('SELECT * FROM manifest WHERE digest = $1', bytesOf(digest));
-    return row;
-  }
-
-  /** The numbers of rows that a push may add to. */
-  async function counts(): Promise<unknown> {
-    const tables = [
-      'manifest',
-      'manifest_blob',
-      'manifest_child',
-      'tag',
-      'tag_event',
-      'outbox',
-      'audit_log',
-      'usage_delta',
-      'project_blob',
-    ];
-    const [row] = await rows(
-      `SELECT ${tables.map((table) => `(SELECT count(*)::int FROM ${table}) AS ${table}`).join(', ')}`,
-    );
-    return row;
-  }
-
-  function aManifest(config: Descriptor, layers: readonly Descriptor[], members: object = {}): object {
-    return { schemaVersion: 2, mediaType: manifestType, config, layers, ...members };
-  }
-
-  function anIndex(...manifests: Descriptor[]): object {
-    return { schemaVersion: 2, mediaType: indexType, manifests };
-  }
-
-  const unknown = (): Descriptor => ({ mediaType: layerType, digest: digestOf(someBytes()), size: 10 });
-
   describe('whose content is not there', () => {
     it('name every missing blob, and leave nothing behind', async () => {
       const config = await client.aBlob(name, '{}', configType);
-      const missing = [unknown(), unknown()];
-      const before = await counts();
+      const missing = [anUnknownBlob(), anUnknownBlob()];
+      const before = await countRows(database);
       const answer = await client.putManifest(name, 'broken', aManifest(config, missing));
       expect(answer.status).toBe(404);
       const error = errorOf(answer);
       expect(error.code).toBe('MANIFEST_BLOB_UNKNOWN');
       for (const { digest } of missing) expect(error.message).toContain(digest);
       expect(error.message).not.toContain(config.digest);
-      expect(await counts()).toEqual(before);
+      expect(await countRows(database)).toEqual(before);
       expect((await client.get(`${name}/manifests/broken`)).status).toBe(404);
     });
 
@@ -104,7 +56,7 @@ describe('pushes of manifests', () => {
 
     it('name missing children', async () => {
       const there = await client.anArtifact(name, '');
-      const missing = { ...unknown(), mediaType: manifestType };
+      const missing = { ...anUnknownBlob(), mediaType: manifestType };
       const answer = await client.putManifest(name, 'broken', anIndex(there.descriptor, missing));
       expect([answer.status, errorOf(answer).code]).toEqual([404, 'MANIFEST_BLOB_UNKNOWN']);
       expect(errorOf(answer).message).toContain(missing.digest);
@@ -114,7 +66,7 @@ describe('pushes of manifests', () => {
     it('need no layer that lies elsewhere', async () => {
       const config = await client.aBlob(name, '{}', configType);
       const foreign = {
-        ...unknown(),
+        ...anUnknownBlob(),
         mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
         urls: ['https://example.org/layer'],
       };
@@ -122,7 +74,9 @@ describe('pushes of manifests', () => {
     });
 
     it('are taken in a project that allows it, and made whole by what arrives', async () => {
-      await rows(`INSERT INTO project (name, metadata) VALUES ('sparse', '{"allow_sparse":"true"}')`);
+      await database.query(
+        `INSERT INTO project (name, metadata) VALUES ('sparse', '{"allow_sparse":"true"}')`,
+      );
       const sparse = await Client.as(registry, admin, 'sparse/app');
       const bytes = someBytes();
       const layer = { mediaType: layerType, digest: digestOf(bytes), size: bytes.length };
@@ -162,9 +116,9 @@ describe('pushes of manifests', () => {
         expect((await client.get(`${name}/manifests/${child.digest}`)).status).toBe(200);
         expect((await client.delete(`${name}/manifests/${digest}`)).status).toBe(202);
         expect((await client.delete(`${name}/manifests/${child.digest}`)).status).toBe(202);
-        const [audited] = await rows<{ resource: string }>(
+        const [audited] = await database.query<{ resource: string }>(
           `SELECT resource FROM audit_log WHERE operation = 'delete' AND resource = $1`,
-          `${name}@${digest}`,
+          [`${name}@${digest}`],
         );
         expect(audited).toBeDefined();
       },
@@ -178,7 +132,7 @@ describe('pushes of manifests', () => {
       expect((await client.putManifest(name, 'outer', anIndex(descriptor))).status).toBe(201);
       expect((await client.delete(`${name}/manifests/${descriptor.digest}`)).status).toBe(405);
       const outer = await client.get(`${name}/manifests/outer`);
-      const sizes = await rowOf(String(outer.headers['docker-content-digest']));
+      const sizes = await manifestRow(database, String(outer.headers['docker-content-digest']));
       const leaf = child.payload.length + child.config.size + child.layer.size;
       expect(sizes?.total_size).toBe(outer.body.length + inner.length + leaf);
     });
@@ -199,14 +153,14 @@ describe('pushes of manifests', () => {
 
     it('refuse a bad tag, and too many, before anything is recorded', async () => {
       const artifact = await client.anArtifact(name, '');
-      const before = await counts();
+      const before = await countRows(database);
       const bad = await client.putManifest(name, `${artifact.digest}?tag=good&tag=-bad`, artifact.payload);
       expect([bad.status, errorOf(bad).code]).toEqual([400, 'TAG_INVALID']);
       const many = Array.from({ length: 11 }, (_, index) => `tag=t${index}`).join('&');
       expect((await client.putManifest(name, `${artifact.digest}?${many}`, artifact.payload)).status).toBe(
         400,
       );
-      expect(await counts()).toEqual(before);
+      expect(await countRows(database)).toEqual(before);
     });
 
     it('refuse bytes of another digest', async () => {
@@ -248,13 +202,13 @@ describe('pushes of manifests', () => {
       const [one, two] = [await client.anArtifact(name, 'moving'), await client.anArtifact(name, 'moving')];
       await client.putManifest(name, 'moving', two.payload);
       await client.putManifest(name, 'moving', one.payload);
-      const events = await rows<{ from_digest: Buffer | null; to_digest: Buffer; actor: string }>(
+      const events = await database.query<{ from_digest: Buffer | null; to_digest: Buffer; actor: string }>(
         `SELECT from_digest, to_digest, actor FROM tag_event WHERE name = 'moving' ORDER BY id`,
       );
       expect(events).toEqual([
-        { from_digest: null, to_digest: bytesOf(one.digest), actor: 'admin' },
-        { from_digest: bytesOf(one.digest), to_digest: bytesOf(two.digest), actor: 'admin' },
-        { from_digest: bytesOf(two.digest), to_digest: bytesOf(one.digest), actor: 'admin' },
+        { from_digest: null, to_digest: digestBytes(one.digest), actor: 'admin' },
+        { from_digest: digestBytes(one.digest), to_digest: digestBytes(two.digest), actor: 'admin' },
+        { from_digest: digestBytes(two.digest), to_digest: digestBytes(one.digest), actor: 'admin' },
       ]);
       expect((await client.get(`${name}/manifests/${two.digest}`)).status).toBe(200);
     });
@@ -277,7 +231,7 @@ describe('pushes of manifests', () => {
       await client.delete(`${name}/blobs/${artifact.layer.digest}`);
       const answer = await client.putManifest(name, artifact.digest, artifact.payload);
       expect([answer.status, errorOf(answer).code]).toEqual([404, 'MANIFEST_BLOB_UNKNOWN']);
-      expect((await rowOf(artifact.digest))?.live).toBe(false);
+      expect((await manifestRow(database, artifact.digest))?.live).toBe(false);
     });
   });
 
@@ -318,185 +272,4 @@ describe('pushes of manifests', () => {
       expect((await client.get(`${name}/manifests/full`)).body.toString()).toBe(padded);
     });
   });
-
-  describe('leave in their row', () => {
-    it('what people want to see of an image', async () => {
-      const config = await client.aBlob(
-        name,
-        JSON.stringify({
-          architecture: 'arm64',
-          os: 'linux',
-          variant: 'v8',
-          created: '2026-01-02T03:04:05Z',
-          author: 'Ada',
-          config: { Labels: { a: 'b' } },
-          history: [{}],
-        }),
-        configType,
-      );
-      const layer = await client.aBlob(name, someBytes(1234));
-      const payload = JSON.stringify(
-        aManifest(config, [layer, layer], { annotations: { 'org.example.note': 'ü' } }),
-      );
-      await client.putManifest(name, 'facts', payload);
-      expect(await rowOf(digestOf(payload))).toMatchObject({
-        media_type: manifestType,
-        type: 'IMAGE',
-        artifact_type: configType,
-        annotations: { 'org.example.note': 'ü' },
-        total_size: Buffer.byteLength(payload) + config.size + 1234,
-        facts: {
-          architecture: 'arm64',
-          os: 'linux',
-          variant: 'v8',
-          author: 'Ada',
-          created: '2026-01-02T03:04:05Z',
-          config: { Labels: { a: 'b' } },
-        },
-      });
-    });
-
-    it('the chart of a manifest without mediaType, as helm pushes it', async () => {
-      const config = await client.aBlob(
-        name,
-        JSON.stringify({ name: 'web', version: '0.1.0', apiVersion: 'v2' }),
-        'application/vnd.cncf.helm.config.v1+json',
-      );
-      const layer = await client.aBlob(
-        name,
-        someBytes(),
-        'application/vnd.cncf.helm.chart.content.v1.tar+gzip',
-      );
-      const payload = JSON.stringify({ schemaVersion: 2, config, layers: [layer] });
-      expect((await client.putManifest(name, '0.1.0', payload, manifestType)).status).toBe(201);
-      expect(await rowOf(digestOf(payload))).toMatchObject({
-        type: 'CHART',
-        media_type: manifestType,
-        facts: { name: 'web', version: '0.1.0' },
-      });
-      const read = await client.get(`${name}/manifests/0.1.0`);
-      expect(read.headers['content-type']).toBe(manifestType);
-      expect(read.body.toString()).toBe(payload);
-    });
-
-    it('the kind of an artifact that is none of these', async () => {
-      const config = await client.aBlob(name, '{}', 'application/vnd.oci.empty.v1+json');
-      const payload = JSON.stringify(
-        aManifest(config, [await client.aBlob(name, someBytes(), 'text/plain')], {
-          artifactType: 'application/vnd.example.thing',
-        }),
-      );
-      await client.putManifest(name, 'thing', payload);
-      expect(await rowOf(digestOf(payload))).toMatchObject({
-        artifact_type: 'application/vnd.example.thing',
-        facts: null,
-      });
-    });
-
-    it('nothing of a config that is no JSON: the push is good all the same', async () => {
-      for (const text of [
-        'not json',
-        '[]',
-        '{"author":"\\u0000"}',
-        '{"config":{"\\ud800":"\\udc00"}}',
-        '{"os":{"\\u0000":1}}',
-      ]) {
-        const config = await client.aBlob(name, text, configType);
-        const answer = await client.putManifest(name, 'odd', aManifest(config, []));
-        expect([text, answer.status]).toEqual([text, 201]);
-      }
-    });
-  });
-
-  describe('count and tell', () => {
-    const repository = 'counted/app';
-
-    it('bytes once in a project, facts and audit rows with every push, nothing when refused', async () => {
-      const project = await aProject(registry.test.database, { name: 'counted' });
-      const counted = await Client.as(registry, admin, repository, 'counted/second');
-      const used = async (): Promise<number | undefined> =>
-        (
-          await rows<{ used: number }>(
-            'SELECT coalesce(sum(bytes), 0)::int AS used FROM usage_delta WHERE project_id = $1',
-            project.id,
-          )
-        )[0]?.used;
-      const artifact = await counted.anArtifact(repository, 'v1');
-      const blobs = artifact.config.size + artifact.layer.size;
-      expect(await used()).toBe(blobs + artifact.payload.length);
-      await counted.putManifest(repository, 'v2', artifact.payload);
-      expect(await used()).toBe(blobs + artifact.payload.length);
-      for (const { digest } of [artifact.config, artifact.layer]) {
-        await counted.send('POST', `counted/second/blobs/uploads/?mount=${digest}&from=${repository}`);
-      }
-      await counted.putManifest('counted/second', 'v1', artifact.payload);
-      expect(await used()).toBe(blobs + 2 * artifact.payload.length);
-      await counted.delete(`${repository}/manifests/${artifact.digest}`);
-      await counted.putManifest(repository, 'v1', artifact.payload);
-      expect(await used()).toBe(blobs + 2 * artifact.payload.length);
-      const before = await counts();
-      expect(
-        (await counted.putManifest(repository, 'v3', anIndex({ ...unknown(), mediaType: manifestType })))
-          .status,
-      ).toBe(404);
-      expect(await counts()).toEqual(before);
-    });
-
-    it('the push in outbox and audit log', async () => {
-      const artifact = await client.anArtifact(name, 'heard');
-      const [fact] = await rows<{ payload: Record<string, unknown> }>(
-        `SELECT payload FROM outbox WHERE fact = 'manifest.pushed' ORDER BY id DESC LIMIT 1`,
-      );
-      expect(fact?.payload).toMatchObject({
-        repository: name,
-        digest: bytesOf(artifact.digest).toString('hex'),
-        mediaType: manifestType,
-        tags: ['heard'],
-        actor: 'admin',
-      });
-      const [moved] = await rows(
-        `SELECT key FROM outbox WHERE fact = 'tag.moved' AND payload ->> 'tag' = 'heard'`,
-      );
-      expect(moved).toBeDefined();
-      const audited = await rows(
-        `SELECT actor, actor_kind, address, operation, resource_type, succeeded FROM audit_log WHERE resource = $1`,
-        `${name}:heard`,
-      );
-      expect(audited).toEqual([
-        {
-          actor: 'admin',
-          actor_kind: 'user',
-          address: '127.0.0.1',
-          operation: 'create',
-          resource_type: 'artifact',
-          succeeded: true,
-        },
-      ]);
-    });
-
-    it('deletions of tags and manifests', async () => {
-      const artifact = await client.anArtifact(name, 'doomed');
-      await client.delete(`${name}/manifests/doomed`);
-      await client.delete(`${name}/manifests/${artifact.digest}`);
-      const facts = await rows<{ fact: string }>(
-        `SELECT fact FROM outbox WHERE fact LIKE '%.deleted' AND (payload ->> 'tag' = 'doomed' OR payload ->> 'digest' = $1) ORDER BY id`,
-        bytesOf(artifact.digest).toString('hex'),
-      );
-      expect(facts.map(({ fact }) => fact)).toEqual(['tag.deleted', 'manifest.deleted']);
-      const audited = await rows(
-        `SELECT operation, resource_type FROM audit_log WHERE resource = ANY ($1) AND operation = 'delete' ORDER BY id`,
-        [`${name}:doomed`, `${name}@${artifact.digest}`],
-      );
-      expect(audited).toEqual([
-        { operation: 'delete', resource_type: 'tag' },
-        { operation: 'delete', resource_type: 'artifact' },
-      ]);
-    });
-  });
 });
-
-function bytesOf(digest: string): Buffer {
-  const parsed = parseDigest(digest);
-  if (parsed === undefined) throw new Error(`${digest} is no digest`);
-  return digestToBytes(parsed);
-}
