@@ -1,10 +1,9 @@
 import { parseArgs } from 'node:util';
-import { allCases } from './cases/all-cases.ts';
+import { allCases, allFigures } from './cases/all-cases.ts';
 import type { Case, Scale } from './cases/case.ts';
+import type { FigureCase } from './cases/figure.ts';
 
 const mebibyte = 1024 * 1024;
-/** Measured apart from the comparisons. */
-const startCase = 'start';
 const fullScale: Scale = {
   rounds: 5,
   seconds: 1.5,
@@ -13,6 +12,7 @@ const fullScale: Scale = {
   repositories: 500,
   tags: 10_000,
   large: 256 * mebibyte,
+  huge: 20e9,
 };
 const quickScale: Scale = {
   rounds: 3,
@@ -22,13 +22,13 @@ const quickScale: Scale = {
   repositories: 100,
   tags: 2000,
   large: 64 * mebibyte,
+  huge: 2e9,
 };
 
 /** What the command line asks for. */
 export interface Options {
   readonly cases: readonly Case[];
-  /** Whether the second `npm start` is measured too. */
-  readonly start: boolean;
+  readonly figures: readonly FigureCase[];
   readonly scale: Scale;
   readonly publish: boolean;
   /** Flags for the node process of Entrepot. */
@@ -47,20 +47,24 @@ export function readOptions(args: readonly string[]): Options {
       profile: { type: 'string' },
     },
   });
-  const wanted = values.case?.split(',') ?? allCases.map(({ id }) => id);
+  const wanted = values.case?.split(',') ?? idsOfAll(values.quick);
   refuseUnknown(wanted);
   const scale = values.quick ? quickScale : fullScale;
   return {
     cases: allCases.filter(({ id }) => wanted.includes(id)),
-    start: values.case === undefined ? !values.quick : wanted.includes(startCase),
+    figures: allFigures.filter(({ id }) => wanted.includes(id)),
     scale: values.rounds === undefined ? scale : { ...scale, rounds: readRounds(values.rounds) },
     publish: values.publish,
     nodeFlags: values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`],
   };
 }
 
+function idsOfAll(isQuick: boolean): string[] {
+  return [...allCases, ...allFigures.filter((one) => one.isQuick || !isQuick)].map(({ id }) => id);
+}
+
 function refuseUnknown(wanted: readonly string[]): void {
-  const known = [...allCases.map(({ id }) => id), startCase];
+  const known = idsOfAll(false);
   const unknown = wanted.filter((id) => !known.includes(id));
   if (unknown.length > 0) throw new Error(`no case ${unknown.join(', ')}; there are ${known.join(', ')}`);
 }

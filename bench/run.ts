@@ -1,5 +1,5 @@
 import { Content } from './cases/content.ts';
-import { measureStart } from './cases/start.ts';
+import type { Figure, FigureCase } from './cases/figure.ts';
 import { compare, type CaseResult } from './compare.ts';
 import { LoadProcess } from './load/load-process.ts';
 import { readOptions, type Options } from './options.ts';
@@ -11,13 +11,24 @@ import { WarmMemory } from './warm-memory.ts';
 
 const options = readOptions(process.argv.slice(2));
 const startedAt = new Date().toISOString();
-const compared = await runCases(options);
+const compared = options.cases.length > 0 ? await runCases(options) : { results: [], missing: [] };
+const figures = process.exitCode === undefined ? await measureFigures(options.figures) : [];
 const whole = process.exitCode === undefined;
-const figures = options.start && whole ? await measureStart() : [];
 const report = { startedAt, machine: describeMachine(), scale: options.scale, ...compared, figures };
 printSummary(compared.results, figures);
 console.log(`\n${saveReport(report)}`);
 if (options.publish && whole) publish(report);
+
+async function measureFigures(cases: readonly FigureCase[]): Promise<Figure[]> {
+  const measured: Figure[] = [];
+  try {
+    for (const one of cases) measured.push(...(await one.measure(options.scale)));
+  } catch (error) {
+    console.error(error);
+    process.exitCode = 1;
+  }
+  return measured;
+}
 
 async function runCases({
   cases,

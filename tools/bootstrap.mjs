@@ -22,6 +22,11 @@ const modules = join(root, 'node_modules');
 /** The versions that the lockfile and the build are made with. */
 export const versions = { node: '24.21.0', pnpm: '12.21.0' };
 
+// what Node reads only when it starts: the width of its pool of threads, and how far its young generation grows, which
+// under 200 uploads at once would be twice this
+const poolSize = '16';
+const nodeFlags = ['--max-semi-space-size=32'];
+
 /** A problem of the machine, said in one sentence that names the fix. */
 export class BootstrapError extends Error {}
 
@@ -82,7 +87,7 @@ export async function prepare() {
 export async function launch(args) {
   try {
     const node = await prepare();
-    await runToTheEnd(node, [join(root, 'apps/cli/dist/main.js'), ...args]);
+    await runToTheEnd(node, [...nodeFlags, join(root, 'apps/cli/dist/main.js'), ...args]);
   } catch (error) {
     if (!(error instanceof BootstrapError)) throw error;
     console.error(error.message);
@@ -91,8 +96,7 @@ export async function launch(args) {
 }
 
 async function runToTheEnd(node, args) {
-  // the pool of threads is made when Node starts: it cannot be widened from within
-  const env = { UV_THREADPOOL_SIZE: '16', ...process.env };
+  const env = { UV_THREADPOOL_SIZE: poolSize, ...process.env };
   // one process less where Node can become another program; its warning that this is new is for nobody
   if (process.execve !== undefined) {
     process.emitWarning = () => undefined;

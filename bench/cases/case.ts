@@ -17,6 +17,8 @@ export interface Scale {
   readonly tags: number;
   /** Bytes of the blobs that are large. */
   readonly large: number;
+  /** Bytes of the one blob whose upload is watched for memory. */
+  readonly huge: number;
 }
 
 /** What cases work with. */

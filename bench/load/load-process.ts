@@ -35,7 +35,8 @@ export class LoadProcess {
     return report.result;
   }
 
+  /** Ends the process, whatever it is at; what was to be done is refused. */
   stop(): void {
-    this.#child.disconnect();
+    if (this.#child.connected) this.#child.disconnect();
   }
 }

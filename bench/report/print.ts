@@ -1,4 +1,4 @@
-import type { Figure } from '../cases/start.ts';
+import type { Figure } from '../cases/figure.ts';
 import type { CaseResult } from '../compare.ts';
 import { sideColumns, sideRows, spreadText, verdictText } from './rows.ts';
 

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import type { Scale } from '../cases/case.ts';
-import type { Figure } from '../cases/start.ts';
+import type { Figure } from '../cases/figure.ts';
 import type { CaseResult } from '../compare.ts';
 
 /** All that a run found out. */

@@ -1,4 +1,5 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
+import { makeDataFolder } from './data-folder.ts';
 import { Distribution, isInstalled, releases } from './distribution.ts';
 import { Entrepot } from './entrepot.ts';
 import type { Server } from './server.ts';
@@ -16,11 +17,9 @@ export interface AllServers {
   stop(): Promise<void>;
 }
 
-/** Starts every registry that is installed. The data lies on the disk of /var/tmp, since /tmp may be memory. */
+/** Starts every registry that is installed. */
 export async function startAll(flags: readonly string[]): Promise<AllServers> {
-  const folder = mkdtempSync('/var/tmp/entrepot-bench-');
-  // PostgreSQL runs as another user when root starts it
-  chmodSync(folder, 0o755);
+  const folder = makeDataFolder();
   const running: Server[] = [];
   const stop = async () => {
     await Promise.all(running.map((server) => server.stop()));
@@ -34,7 +33,13 @@ export async function startAll(flags: readonly string[]): Promise<AllServers> {
       running.push(await Distribution.start(release, `${folder}/${release.name}`, authority));
     }
     const missing = releases.filter((release) => !isInstalled(release));
-    return { folder, entrepot, peers: running.slice(1), missing: missing.map(({ program }) => program), stop };
+    return {
+      folder,
+      entrepot,
+      peers: running.slice(1),
+      missing: missing.map(({ program }) => program),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

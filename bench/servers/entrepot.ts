@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { readUsage, type Usage } from './process-usage.ts';
+import { peakMemory, readUsage, type Usage } from './process-usage.ts';
 import { end, freePort, launch, waitUntilReady, type Server } from './server.ts';
 
 const main = resolve(import.meta.dirname, '../../apps/cli/dist/main.js');
+/** As `npm start` runs it. */
+const nodeFlags = ['--max-semi-space-size=32'];
 const password = 'Correct-Horse-9';
 const authorization = `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`;
 
@@ -23,7 +25,7 @@ export class Entrepot implements Server {
     this.#data = `${folder}/data`;
     this.#child = launch({
       program: process.execPath,
-      args: [...flags, main, 'serve'],
+      args: [...nodeFlags, ...flags, main, 'serve'],
       env: {
         UV_THREADPOOL_SIZE: '16',
         ENTREPOT_HTTP_PORT: String(this.port),
@@ -60,6 +62,11 @@ export class Entrepot implements Server {
   usage(): Usage {
     const pid = this.#child.pid;
     return readUsage(pid === undefined ? [] : [pid, Number(this.#postmasterFile()[0])]);
+  }
+
+  /** Bytes: the most that its node process has held since it began. */
+  peakMemory(): number {
+    return peakMemory(this.#child.pid === undefined ? [] : [this.#child.pid]);
   }
 
   /** Waits until no fact is left in the outbox. Throws when that takes two minutes. */

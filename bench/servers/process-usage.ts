@@ -41,6 +41,11 @@ export function listFamily(roots: readonly number[]): Stat[] {
   return [...new Map(family.map((stat) => [stat.pid, stat])).values()];
 }
 
+/** Bytes: the peaks of the processes `roots` and of all below them, PostgreSQL's left out. */
+export function peakMemory(roots: readonly number[]): number {
+  return sumOfPeaks(listFamily(roots).filter((stat) => stat.name !== 'postgres'));
+}
+
 /** Bytes that a process holds in memory now. */
 export function residentMemory(pid: number): number {
   return readField(pid, 'VmRSS');

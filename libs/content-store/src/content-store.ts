@@ -6,7 +6,7 @@ import { BlobWriter, type FlushedUpload } from './blob-writer.ts';
 import { GatherBudget } from './gather-budget.ts';
 import { blobDigest, blobKey, blobPrefix, uploadKey, uploadOfKey, uploadPrefix } from './layout.ts';
 
-const gatherLimit = 48 * 1024 * 1024;
+const gatherLimit = 16 * 1024 * 1024;
 
 /** What the client said of an upload when it opened it. */
 export interface UploadOptions {

@@ -16,7 +16,7 @@ describe('gather budget', () => {
     expect(budget.batchBytes).toBe(large);
   });
 
-  it('keeps what 200 uploads at once hold below 100 MiB', async () => {
+  it('keeps what 200 uploads at once hold below 48 MiB', async () => {
     const { driver, open } = gatedDriver();
     const store = new ContentStore(driver);
     const chunk = Buffer.alloc(65_536);
@@ -31,7 +31,7 @@ describe('gather budget', () => {
       }
     }
     const held = writers.reduce((sum, writer) => sum + writer.size, 0);
-    expect(held).toBeLessThan(100 * mebibyte);
+    expect(held).toBeLessThan(48 * mebibyte);
     open();
     await Promise.all(waiting.values());
     await Promise.all(writers.map((writer) => writer.discard()));
