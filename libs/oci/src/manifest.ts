@@ -31,14 +31,14 @@ export interface ManifestLimits extends JsonLimits {
 }
 
 /**
- * The limits of the registry: 4 MiB (distribution-spec § Pushing Manifests), 4,096 references, 64 levels, 100,000
- * members in all.
+ * The limits of the registry: 4 MiB (distribution-spec § Pushing Manifests), 4,096 references, 64 levels, 60,000
+ * values in all, which is 14 for each reference.
  */
 export const manifestLimits: ManifestLimits = {
   maxBytes: 4 * 1024 * 1024,
   maxReferences: 4096,
   maxDepth: 64,
-  maxMembers: 100_000,
+  maxValues: 60_000,
 };
 
 /** A parsed manifest or index (image-spec manifest.md, image-index.md). Descriptors keep their order. */

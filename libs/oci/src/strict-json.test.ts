@@ -7,7 +7,7 @@ const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
 const distinct = (count: number) => Array.from({ length: count }, (_, index) => `"k${index}":0`).join(',');
 
 function parse(text: string, limits: Partial<JsonLimits> = {}): unknown {
-  return parseStrictJson(text, { maxDepth: 64, maxMembers: 100_000, ...limits });
+  return parseStrictJson(text, { maxDepth: 64, maxValues: 100_000, ...limits });
 }
 
 describe('parseStrictJson', () => {
@@ -71,9 +71,16 @@ describe('parseStrictJson', () => {
     expect(parse('[[],[],[]]', { maxDepth: 2 })).toBeDefined();
   });
 
-  it('counts the members of all objects', () => {
-    expect(parse('[{"a":1},{"a":{"b":1}}]', { maxMembers: 3 })).toBeDefined();
-    expect(() => parse('[{"a":1},{"a":{"b":1}}]', { maxMembers: 2 })).toThrow(/more than 2 members/);
+  it.each([
+    ['{"a":1,"b":2,"c":3}', 3],
+    ['[1,2,3]', 3],
+    ['[{"a":1},{"a":{"b":1}}]', 5],
+    ['[[],[],{},[[]]]', 9],
+    ['["a,b,[{"]', 1],
+    [`[${nested(9)}]`, 10],
+  ])('counts members, items, objects and lists together: %s', (text, values) => {
+    expect(parse(text, { maxValues: values })).toEqual(JSON.parse(text));
+    expect(() => parse(text, { maxValues: values - 1 })).toThrow(/more than \d+ values/);
   });
 
   it.each([
@@ -106,7 +113,7 @@ describe('parseStrictJson', () => {
     ]) {
       expect(() => parse(text)).toThrow();
     }
-    parse(`{${distinct(100_000)}}`);
+    parse(`{${distinct(99_999)}}`);
     expect(performance.now() - started).toBeLessThan(2000);
   });
 });

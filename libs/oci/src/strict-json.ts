@@ -15,8 +15,8 @@ const linearKeys = 8;
 export interface JsonLimits {
   /** Levels of nested objects and lists. */
   readonly maxDepth: number;
-  /** Members of all objects together: bounds the time that a hostile text takes. */
-  readonly maxMembers: number;
+  /** Values, as commas and opening brackets count them: bounds time and memory. */
+  readonly maxValues: number;
 }
 
 class KeyScanner {
@@ -25,7 +25,7 @@ class KeyScanner {
   readonly #keys: (string[] | undefined)[] = [];
   readonly #sets: (Set<string> | undefined)[] = [];
   #depth = 0;
-  #members = 0;
+  #values = 0;
   #expectKey = false;
 
   constructor(text: string, limits: JsonLimits) {
@@ -38,13 +38,19 @@ class KeyScanner {
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index);
       if (code === quote) index = this.#string(index + 1);
-      else if (code === comma) this.#expectKey = this.#keys[this.#depth] !== undefined;
+      else if (code === comma) this.#next();
       else if (code === openBrace || code === openBracket) this.#open(code === openBrace);
       else if (code === closeBrace || code === closeBracket) this.#close();
     }
   }
 
+  #next(): void {
+    this.#count();
+    this.#expectKey = this.#keys[this.#depth] !== undefined;
+  }
+
   #open(isObject: boolean): void {
+    this.#count();
     this.#depth++;
     if (this.#depth > this.#limits.maxDepth) {
       throw manifestInvalid(`The manifest nests deeper than ${this.#limits.maxDepth} levels: flatten it.`);
@@ -56,6 +62,12 @@ class KeyScanner {
 
   #close(): void {
     if (this.#depth > 0) this.#depth--;
+  }
+
+  #count(): void {
+    if (++this.#values > this.#limits.maxValues) {
+      throw manifestInvalid(`The manifest holds more than ${this.#limits.maxValues} values: split it up.`);
+    }
   }
 
   /** Takes the string whose text starts at `start`; returns the index of its closing quote. */
@@ -71,9 +83,6 @@ class KeyScanner {
   #key(key: string): void {
     const keys = this.#keys[this.#depth];
     if (keys === undefined) return;
-    if (++this.#members > this.#limits.maxMembers) {
-      throw manifestInvalid(`The manifest has more than ${this.#limits.maxMembers} members: split it up.`);
-    }
     const set = this.#sets[this.#depth];
     if (set ? set.has(key) : keys.includes(key)) {
       throw manifestInvalid(`The member ${shown(key)} stands twice in one object: keep one of them.`);
@@ -109,6 +118,8 @@ function refuseUnstorable(value: unknown): void {
     if (value.includes('\0') || !value.isWellFormed()) {
       throw manifestInvalid(`${shown(value)} holds U+0000 or half a surrogate pair: remove it.`);
     }
+  } else if (Array.isArray(value)) {
+    for (const item of value) refuseUnstorable(item);
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, member] of Object.entries(value)) {
       refuseUnstorable(key);
