@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aProject, aUser, password } from '@entrepot/access/testing';
-import type { ManifestRecord } from '@entrepot/catalog/manifests';
+import type { ManifestRecord } from '@entrepot/catalog/manifest-record';
 import {
   aDigest,
   ContentBuilder,

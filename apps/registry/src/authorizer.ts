@@ -1,8 +1,8 @@
 import { AppError } from '@entrepot/errors/app-error';
 import type { LookupAnswer, LookupKey, LookupPrincipal } from '@entrepot/catalog/content-lookup';
-import type { Origin } from '@entrepot/catalog/manifests';
+import type { Origin } from '@entrepot/catalog/manifest-record';
 import { decide, type AccessFacts } from '@entrepot/access/decide';
-import type { LookupLanes } from '@entrepot/database/lookup-lanes';
+import type { BatchLanes } from '@entrepot/database/batch-lanes';
 import type { Scope } from '@entrepot/oci/scope';
 import { parseRepositoryName, type RepositoryName } from '@entrepot/oci/repository-name';
 import type { RegistryAction } from '@entrepot/policy/registry-actions';
@@ -38,10 +38,10 @@ export interface Granted {
  * is no 403 for a lack of rights, and a private name is refused by the same path as one that does not exist (I7).
  */
 export class Authorizer {
-  readonly #lookups: LookupLanes<LookupKey, LookupAnswer>;
+  readonly #lookups: BatchLanes<LookupKey, LookupAnswer>;
   readonly #callers: CallerReader;
 
-  constructor(lookups: LookupLanes<LookupKey, LookupAnswer>, callers: CallerReader) {
+  constructor(lookups: BatchLanes<LookupKey, LookupAnswer>, callers: CallerReader) {
     this.#lookups = lookups;
     this.#callers = callers;
   }

@@ -1,11 +1,12 @@
 import type { Blobs } from '@entrepot/catalog/blobs';
 import type { LookupAnswer, LookupKey } from '@entrepot/catalog/content-lookup';
 import type { ManifestCache } from '@entrepot/catalog/manifest-cache';
+import type { ManifestRecorder } from '@entrepot/catalog/manifest-recorder';
 import type { Manifests } from '@entrepot/catalog/manifests';
 import type { PullCounter } from '@entrepot/catalog/pulls';
 import type { TagPages } from '@entrepot/catalog/tag-pages';
 import type { ContentStore } from '@entrepot/content-store/content-store';
-import type { LookupLanes } from '@entrepot/database/lookup-lanes';
+import type { BatchLanes } from '@entrepot/database/batch-lanes';
 import type { UploadIds } from '@entrepot/ingest/upload-id';
 import type { UploadSession } from '@entrepot/ingest/upload-session';
 import type { Logger } from '@entrepot/telemetry/logger';
@@ -31,10 +32,11 @@ export interface RegistryContext {
   readonly config: RegistryConfig;
   readonly authorizer: Authorizer;
   readonly callers: CallerReader;
-  readonly lookups: LookupLanes<LookupKey, LookupAnswer>;
+  readonly lookups: BatchLanes<LookupKey, LookupAnswer>;
   readonly store: ContentStore;
   readonly blobs: Blobs;
   readonly manifests: Manifests;
+  readonly recorder: ManifestRecorder;
   readonly pages: TagPages;
   readonly pulls: PullCounter;
   readonly manifestCache: ManifestCache;

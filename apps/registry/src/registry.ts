@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BlobPublisher } from '@entrepot/catalog/blob-publisher';
 import { Blobs } from '@entrepot/catalog/blobs';
 import { contentLookup } from '@entrepot/catalog/content-lookup';
 import { ManifestCache } from '@entrepot/catalog/manifest-cache';
+import { ManifestRecorder } from '@entrepot/catalog/manifest-recorder';
 import { Manifests } from '@entrepot/catalog/manifests';
 import { PullCounter } from '@entrepot/catalog/pulls';
 import { TagPages } from '@entrepot/catalog/tag-pages';
 import { Uploads } from '@entrepot/catalog/uploads';
 import type { ContentStore } from '@entrepot/content-store/content-store';
 import type { Database } from '@entrepot/database/database';
-import { LookupLanes } from '@entrepot/database/lookup-lanes';
+import { BatchLanes } from '@entrepot/database/batch-lanes';
 import { UploadIds } from '@entrepot/ingest/upload-id';
 import { UploadSession } from '@entrepot/ingest/upload-session';
 import type { Logger } from '@entrepot/telemetry/logger';
@@ -42,14 +44,28 @@ export interface Registry {
   stop(): Promise<void>;
 }
 
-/** Puts the registry together. */
-export function createRegistry(config: RegistryConfig, resources: RegistryResources): Registry {
-  const { database, store, log, metrics } = resources;
+/** What asks and changes the database for many requests at once. */
+function openLanes({ database, log, metrics }: RegistryResources) {
   const batch = metrics.lookupBatch.with({});
-  const lookups = new LookupLanes(
+  const lookups = new BatchLanes(
     database.connection,
     contentLookup((keys) => batch.observe(keys)),
   );
+  const onFailure = (error: unknown) =>
+    log.warn({ err: error }, 'pushes could not be recorded together: each goes alone');
+  const recorder = new ManifestRecorder(database, onFailure);
+  const publisher = new BlobPublisher(database, onFailure);
+  const close = async () => {
+    await Promise.all([lookups.close(), recorder.close(), publisher.close()]);
+  };
+  return { lookups, recorder, publisher, close };
+}
+
+/** Puts the registry together. */
+export function createRegistry(config: RegistryConfig, resources: RegistryResources): Registry {
+  const { database, store, log, metrics } = resources;
+  const lanes = openLanes(resources);
+  const { lookups, recorder, publisher } = lanes;
   const blobs = new Blobs(database);
   const uploads = new Uploads(database);
   const callers = new CallerReader({ ...resources.access, database });
@@ -59,6 +75,7 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
     store,
     blobs,
     manifests: new Manifests(database),
+    recorder,
     pages: new TagPages(database),
     pulls: new PullCounter(database, (pulls, error) => log.warn({ pulls, error }, 'pulls not counted')),
     authorizer: new Authorizer(lookups, callers),
@@ -67,7 +84,13 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
     cacheHits: metrics.cacheHits.with({ cache: 'manifest' }),
     cacheMisses: metrics.cacheMisses.with({ cache: 'manifest' }),
     uploadIds: new UploadIds(resources.uploadIdKey),
-    uploads: new UploadSession({ store, uploads, blobs, owner: randomUUID(), bodyIdleMs: config.bodyIdleMs }),
+    uploads: new UploadSession({
+      store,
+      uploads,
+      blobs: publisher,
+      owner: randomUUID(),
+      bodyIdleMs: config.bodyIdleMs,
+    }),
     log,
     metrics,
   };
@@ -80,7 +103,7 @@ export function createRegistry(config: RegistryConfig, resources: RegistryResour
     stop: async () => {
       await context.uploads.close();
       await context.pulls.flush();
-      await lookups.close();
+      await lanes.close();
     },
   };
 }

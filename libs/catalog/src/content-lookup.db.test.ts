@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { digestToBytes } from '@entrepot/database/digest-bytes';
-import { LookupLanes } from '@entrepot/database/lookup-lanes';
+import { BatchLanes } from '@entrepot/database/batch-lanes';
 import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
 import type { Digest } from '@entrepot/oci/digest';
 import fc from 'fast-check';
@@ -15,7 +15,7 @@ const repositories = [first, repositoryName('lookups/second'), gone, repositoryN
 
 describe('lookups', () => {
   let test: TestDatabase;
-  let lanes: LookupLanes<LookupKey, LookupAnswer>;
+  let lanes: BatchLanes<LookupKey, LookupAnswer>;
   let build: ContentBuilder;
   let digests: Digest[];
   let principals: LookupPrincipal[];
@@ -24,7 +24,7 @@ describe('lookups', () => {
 
   beforeAll(async () => {
     test = await createTestDatabase();
-    lanes = new LookupLanes(
+    lanes = new BatchLanes(
       test.connection,
       contentLookup((keys) => void batches.push(keys)),
     );

@@ -1,5 +1,5 @@
 import { digestFromBytes, digestToBytes } from '@entrepot/database/digest-bytes';
-import type { LookupBatch, LookupPlan } from '@entrepot/database/lookup-lanes';
+import type { Batch, BatchPlan } from '@entrepot/database/batch-lanes';
 import type { Digest } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import type { Tag } from '@entrepot/oci/tag';
@@ -131,7 +131,7 @@ class PartKeys {
 }
 
 /** The statement of the lookup lanes: tags, manifests, blobs, repositories, principals and uploads in one. */
-export function contentLookup(observe?: (keys: number) => void): LookupPlan<LookupKey, LookupAnswer> {
+export function contentLookup(observe?: (keys: number) => void): BatchPlan<LookupKey, LookupAnswer> {
   return { prepare, ...(observe === undefined ? {} : { observe }) };
 }
 
@@ -141,7 +141,7 @@ interface Place {
   readonly upload: number | undefined;
 }
 
-function prepare(keys: readonly LookupKey[]): LookupBatch<LookupAnswer> {
+function prepare(keys: readonly LookupKey[]): Batch<LookupAnswer> {
   const asked = new Map<PartName, PartKeys>();
   const part = (name: PartName): PartKeys => {
     let found = asked.get(name);

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findArtifactRow, listArtifactRows, type ArtifactRow } from './list-artifacts.ts';
 import type { ListPage } from './list-page.ts';
-import type { ManifestRecord } from './manifests.ts';
+import type { ManifestRecord } from './manifest-record.ts';
 import { aDigest, ContentBuilder, repositoryName, tagName, testOrigin } from './testing/content-builder.ts';
 
 const name = repositoryName('lists/app');

@@ -3,44 +3,11 @@ import { digestToBytes } from '@entrepot/database/digest-bytes';
 import { statement } from '@entrepot/database/statement';
 import { AppError } from '@entrepot/errors/app-error';
 import type { Digest } from '@entrepot/oci/digest';
-import type { RepositoryName } from '@entrepot/oci/repository-name';
 import type { Tag } from '@entrepot/oci/tag';
 import { isDeadlock, isLostReference, isTagged, translateCatalogError } from './catalog-error.ts';
 import { digestTextSql } from './digest-text.ts';
 import { toJsonbText } from './jsonb-text.ts';
-
-/** Who did it and by which request: part of the audit row and of the fact. */
-export interface Origin {
-  readonly actor: string;
-  readonly actorKind: 'user' | 'robot' | 'anonymous' | 'system';
-  readonly requestId: string | undefined;
-  readonly address: string | undefined;
-  readonly userAgent: string | undefined;
-  readonly method: string | undefined;
-  readonly host: string | undefined;
-}
-
-/** A manifest that passed every check but the last: that what it names is there. Sizes in bytes. */
-export interface ManifestRecord {
-  readonly projectId: number;
-  readonly repository: RepositoryName;
-  readonly digest: Digest;
-  readonly mediaType: string;
-  readonly artifactType: string | undefined;
-  /** The kind that people see: IMAGE, CHART, … */
-  readonly type: string;
-  readonly accessoryType: string | undefined;
-  readonly config: Digest | undefined;
-  readonly subject: Digest | undefined;
-  readonly payload: Buffer;
-  /** Payload, config and layers together; of an index the payload alone: its children are added. */
-  readonly totalSize: number;
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly facts: Readonly<Record<string, unknown>> | undefined;
-  readonly blobs: readonly Digest[];
-  readonly children: readonly Digest[];
-  readonly tags: readonly Tag[];
-}
+import { requestOf, type ManifestRecord, type Origin } from './manifest-record.ts';
 
 const record = statement<{ id: number }>(
   'manifest.record',
@@ -240,18 +207,12 @@ function recordValues(manifest: ManifestRecord, origin: Origin): unknown[] {
     manifest.totalSize,
     toJsonbText(manifest.annotations),
     manifest.facts === undefined ? null : toJsonbText(manifest.facts),
-    manifest.blobs.map(digestToBytes),
+    // a layer that a manifest names twice is held once
+    [...new Set(manifest.blobs)].map(digestToBytes),
     manifest.children.map(digestToBytes),
     // two pushes that name the same tags in different orders would wait for each other
     manifest.tags.toSorted(),
     origin.actor,
-    JSON.stringify({
-      id: origin.requestId,
-      actorKind: origin.actorKind,
-      address: origin.address,
-      userAgent: origin.userAgent,
-      method: origin.method,
-      host: origin.host,
-    }),
+    JSON.stringify(requestOf(origin)),
   ];
 }

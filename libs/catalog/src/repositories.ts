@@ -1,6 +1,6 @@
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
-import type { Origin } from './manifests.ts';
+import type { Origin } from './manifest-record.ts';
 
 const hide = statement<{ id: number }>(
   'repository.delete',

@@ -1,16 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Blobs } from '@entrepot/catalog/blobs';
 import type { UploadIdentity, Uploads } from '@entrepot/catalog/uploads';
 import type { BlobWriter } from '@entrepot/content-store/blob-writer';
 import type { ContentStore } from '@entrepot/content-store/content-store';
 import { AppError } from '@entrepot/errors/app-error';
 import type { Digest } from '@entrepot/oci/digest';
+import type { RepositoryName } from '@entrepot/oci/repository-name';
+
+/** Who keeps the rows of blobs. */
+export interface BlobRows {
+  /** Ends an upload that has no row yet, with the intent to publish; returns what the blob is already. */
+  endUpload(upload: UploadIdentity, blob: { digest: Digest; size: number }): Promise<string>;
+  announce(digest: Digest, size: number): Promise<string>;
+  link(projectId: number, repository: RepositoryName, digest: Digest): Promise<void>;
+}
 
 /** What publishing touches. */
 export interface PublishParts {
   readonly store: ContentStore;
   readonly uploads: Uploads;
-  readonly blobs: Blobs;
+  readonly blobs: BlobRows;
 }
 
 /** An upload whose bytes are complete and hash to `digest`. `generation` 0: it has no row yet. */
@@ -42,7 +50,10 @@ export async function publishBlob(parts: PublishParts, finished: FinishedUpload)
 async function announce(parts: PublishParts, finished: FinishedUpload): Promise<string> {
   const { upload, generation, writer, digest } = finished;
   const { size } = writer;
-  let { state } = await parts.uploads.close(upload, generation, { digest, size });
+  let state =
+    generation === 0
+      ? await parts.blobs.endUpload(upload, { digest, size })
+      : (await parts.uploads.close(upload, generation, { digest, size })).state;
   for (let wait = 0; state === 'deleting'; wait++) {
     if (wait === 10) {
       throw new AppError('BLOB_BUSY', `blob ${digest} is being removed at this moment; push it again`, {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Blobs } from '@entrepot/catalog/blobs';
+import { BlobPublisher } from '@entrepot/catalog/blob-publisher';
 import { aDigest, ContentBuilder, repositoryName } from '@entrepot/catalog/testing/content-builder';
 import { Uploads, type UploadIdentity } from '@entrepot/catalog/uploads';
 import { ContentStore } from '@entrepot/content-store/content-store';
@@ -52,6 +52,8 @@ describe('upload sessions', () => {
   let root: string;
   let driver: FillingDriver;
   let store: ContentStore;
+  let publisher: BlobPublisher;
+  const unexpected: unknown[] = [];
   let projectId: number;
 
   beforeAll(async () => {
@@ -60,9 +62,12 @@ describe('upload sessions', () => {
     root = await mkdtemp(join(tmpdir(), 'entrepot-ingest-'));
     driver = new FillingDriver({ root });
     store = new ContentStore(driver);
+    publisher = new BlobPublisher(test.database, (error) => unexpected.push(error));
   });
   afterAll(async () => {
+    await publisher.close();
     await test.close();
+    expect(unexpected).toEqual([]);
     await rm(root, { recursive: true, force: true });
   });
 
@@ -72,7 +77,7 @@ describe('upload sessions', () => {
     return new UploadSession({
       store,
       uploads: new Uploads(database),
-      blobs: new Blobs(database),
+      blobs: publisher,
       owner: randomUUID(),
     });
   }

@@ -3,7 +3,7 @@ import { principalName, type Principal } from '@entrepot/access/principal';
 import type { RequestOrigin } from '@entrepot/access/request-origin';
 import type { ProjectRights } from '@entrepot/access/rights';
 import type { Operation } from '@entrepot/api-contract/operation';
-import type { Origin } from '@entrepot/catalog/manifests';
+import type { Origin } from '@entrepot/catalog/manifest-record';
 import { AppError } from '@entrepot/errors/app-error';
 
 /** Whoever sent the request, and what the guard found out about it. */

@@ -4,7 +4,8 @@ import { digestOfHash, type Digest } from '@entrepot/oci/digest';
 import { parseRepositoryName, type RepositoryName } from '@entrepot/oci/repository-name';
 import { parseTag, type Tag } from '@entrepot/oci/tag';
 import { Blobs } from '../blobs.ts';
-import { Manifests, type ManifestRecord, type Origin } from '../manifests.ts';
+import type { ManifestRecord, Origin } from '../manifest-record.ts';
+import { Manifests } from '../manifests.ts';
 
 /** The origin of changes that tests make. */
 export const testOrigin: Origin = {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LookupLanes, type LookupPlan } from './lookup-lanes.ts';
+import { BatchLanes, type BatchPlan } from './batch-lanes.ts';
 import { createTestDatabase, type TestDatabase } from './testing/test-database.ts';
 
 // a key is how long the database takes to answer it, in seconds
-const sleepers: LookupPlan<number, number> = {
+const sleepers: BatchPlan<number, number> = {
   prepare: (keys) => ({
     name: 'sleep',
     sql: 'SELECT k, pg_sleep(k) FROM unnest($1::float8[]) k',
@@ -12,7 +12,7 @@ const sleepers: LookupPlan<number, number> = {
   }),
 };
 
-describe('lookup lanes', () => {
+describe('batch lanes', () => {
   let test: TestDatabase;
   beforeAll(async () => {
     test = await createTestDatabase();
@@ -20,7 +20,7 @@ describe('lookup lanes', () => {
   afterAll(async () => await test.close());
 
   it('leave a connection that hangs, and answer on another', async () => {
-    const lanes = new LookupLanes(test.connection, sleepers, { timeoutMs: 300 });
+    const lanes = new BatchLanes(test.connection, sleepers, { timeoutMs: 300 });
     await expect(lanes.find(30)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(await lanes.find(0)).toBe(0);
     await lanes.close();

@@ -1,0 +1,51 @@
+import type { Database } from '@entrepot/database/database';
+import type { Digest } from '@entrepot/oci/digest';
+import type { RepositoryName } from '@entrepot/oci/repository-name';
+import { Blobs } from './blobs.ts';
+import {
+  endTogether,
+  linkTogether,
+  type BlobLink,
+  type EndedUpload,
+  type LinkOutcome,
+} from './publish-together.ts';
+import { PushLane, type PushFailureListener } from './push-lane.ts';
+import { Uploads, type UploadIdentity } from './uploads.ts';
+
+/** Ends uploads and links blobs as {@link Uploads} and {@link Blobs} do, those of the same time together. */
+export class BlobPublisher {
+  readonly #blobs: Blobs;
+  readonly #uploads: Uploads;
+  readonly #end: PushLane<EndedUpload, string>;
+  readonly #link: PushLane<BlobLink, LinkOutcome>;
+
+  constructor(database: Database, onFailure: PushFailureListener) {
+    this.#blobs = new Blobs(database);
+    this.#uploads = new Uploads(database);
+    this.#end = new PushLane(database, endTogether, onFailure);
+    this.#link = new PushLane(database, linkTogether, onFailure);
+  }
+
+  /** As {@link Uploads.close} of an upload that has no row yet. Returns the state of the blob. */
+  async endUpload(upload: UploadIdentity, blob: { digest: Digest; size: number }): Promise<string> {
+    const state = await this.#end.change({ upload, ...blob });
+    if (state === 'alone') return (await this.#uploads.close(upload, 0, blob)).state;
+    return state === 'unknown' ? await this.announce(blob.digest, blob.size) : state;
+  }
+
+  /** As {@link Blobs.announce}. */
+  async announce(digest: Digest, size: number): Promise<string> {
+    return await this.#blobs.announce(digest, size);
+  }
+
+  /** As {@link Blobs.link}. */
+  async link(projectId: number, repository: RepositoryName, digest: Digest): Promise<void> {
+    if ((await this.#link.change({ projectId, repository, digest })) === 'done') return;
+    await this.#blobs.link(projectId, repository, digest);
+  }
+
+  /** Ends the connections. */
+  async close(): Promise<void> {
+    await Promise.all([this.#end.close(), this.#link.close()]);
+  }
+}
