@@ -4,10 +4,14 @@ import type { Manifests, Origin } from '@entrepot/catalog/manifests';
 import { AppError } from '@entrepot/errors/app-error';
 import { accessoryType, artifactKind } from '@entrepot/oci/artifact-kind';
 import { digestAlgorithm, digestOfHash, type Digest, type DigestAlgorithm } from '@entrepot/oci/digest';
-import { parseManifest, type Manifest } from '@entrepot/oci/manifest';
+import type { Manifest } from '@entrepot/oci/manifest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import type { Tag } from '@entrepot/oci/tag';
 import { describeArtifact } from './describe-artifact.ts';
+import { ManifestParser } from './manifest-parser.ts';
+
+// one for the process: its thread serves every push that has a large manifest
+const parser = new ManifestParser();
 
 /** A manifest as it was pushed. */
 export interface ManifestPush {
@@ -44,7 +48,7 @@ export async function recordManifest(
       `the bytes are those of ${digest}, not of ${push.digest}; push them under their own digest`,
     );
   }
-  const manifest = parseManifest(push.bytes, push.contentType);
+  const manifest = await parser.parse(push.bytes, push.contentType);
   const facts = await describeArtifact(parts.store, manifest);
   await parts.manifests.record(
     {

@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { manifestLimits, parseManifest } from '@entrepot/oci/manifest';
+import { mediaTypes } from '@entrepot/oci/media-type';
+import { ManifestParser } from './manifest-parser.ts';
+
+const digest = `sha256:${'c'.repeat(64)}`;
+const config = { mediaType: mediaTypes.ociConfig, digest, size: 2 };
+const large = 300 * 1024;
+
+/** A manifest of `length` bytes. */
+function aManifest(length: number, members: object = {}): Buffer {
+  const document = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [], ...members };
+  return Buffer.from(JSON.stringify(document).padEnd(length));
+}
+
+/** One with as many annotations as a manifest may have: it needs more memory than any other. */
+function theLargest(): Buffer {
+  const text = 'v'.repeat(50);
+  const annotations = Object.fromEntries(Array.from({ length: 59_000 }, (_, index) => [`k${index}`, text]));
+  return aManifest(0, { annotations });
+}
+
+describe('a parser of manifests', () => {
+  let parser: ManifestParser;
+
+  beforeEach(() => {
+    parser = new ManifestParser({ idleMs: 50, heapMb: 128 });
+  });
+  afterEach(async () => {
+    await vi.waitUntil(() => parser.threads === 0);
+  });
+
+  it('needs no thread for what is small', async () => {
+    const bytes = aManifest(256 * 1024);
+    expect(await parser.parse(bytes, undefined)).toEqual(parseManifest(bytes, undefined));
+    expect(parser.threads).toBe(0);
+  });
+
+  it.each([
+    ['with a subject and annotations', { subject: config, annotations: { a: 'ü' } }],
+    ['with layers', { layers: [{ ...config, urls: ['https://example.com/x'], annotations: { b: '' } }] }],
+  ])('says of a large one %s what libs/oci says', async (_, members) => {
+    const bytes = aManifest(large, members);
+    const type = mediaTypes.ociManifest;
+    expect(await parser.parse(bytes, type)).toEqual(parseManifest(bytes, type));
+    expect(parser.threads).toBe(1);
+  });
+
+  it('leaves the bytes with whoever asks', async () => {
+    const bytes = aManifest(large);
+    await parser.parse(bytes, undefined);
+    expect(bytes.equals(aManifest(large))).toBe(true);
+  });
+
+  it.each([
+    ['MANIFEST_INVALID', aManifest(large, { schemaVersion: 3 }), undefined],
+    ['MANIFEST_INVALID', aManifest(large), mediaTypes.ociIndex],
+    ['TOO_LARGE', aManifest(manifestLimits.maxBytes + 1), undefined],
+  ])('refuses with %s and the sentence of libs/oci', async (code, bytes, type) => {
+    const refused = await parser.parse(bytes, type).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ name: 'AppError', code });
+    expect(() => parseManifest(bytes, type)).toThrow((refused as Error).message);
+  });
+
+  it('does not hold the event loop while a large one is parsed', async () => {
+    const bytes = theLargest();
+    await parser.parse(aManifest(large), undefined);
+    let turns = 0;
+    const count = setInterval(() => turns++, 1);
+    await parser.parse(bytes, undefined);
+    clearInterval(count);
+    expect(turns).toBeGreaterThan(3);
+  });
+
+  it('answers each of many at once with its own', async () => {
+    const sizes = Array.from({ length: 8 }, (_, index) => index);
+    const parsed = await Promise.all(
+      sizes.map((size) => parser.parse(aManifest(large, { config: { ...config, size } }), undefined)),
+    );
+    expect(parsed.map((manifest) => manifest.config?.size)).toEqual(sizes);
+    expect(parser.threads).toBe(1);
+  });
+
+  it('lets its thread end when it is idle, and starts another', async () => {
+    await parser.parse(aManifest(large), undefined);
+    expect(parser.threads).toBe(1);
+    await vi.waitUntil(() => parser.threads === 0);
+    expect((await parser.parse(aManifest(large), undefined)).kind).toBe('manifest');
+  });
+
+  it('fails the manifest that kills the thread, and no other', async () => {
+    parser = new ManifestParser({ idleMs: 50, heapMb: 16 });
+    const outcomes = await Promise.allSettled([
+      parser.parse(aManifest(large), undefined),
+      parser.parse(theLargest(), undefined),
+      parser.parse(aManifest(large), undefined),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(outcomes[1]).toMatchObject({ reason: { code: 'ERR_WORKER_OUT_OF_MEMORY' } });
+  });
+});
