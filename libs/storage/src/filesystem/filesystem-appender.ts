@@ -2,11 +2,12 @@ import { closeSync } from 'node:fs';
 import { AppError } from '@entrepot/errors/app-error';
 import type { Appender, AppenderState, ChunkConsumer, PublishResult, ResumePoint } from '../driver.ts';
 import type { DirectoryDurability } from './directory-durability.ts';
-import { syncData, writeAll } from './file-io.ts';
+import { writeAll } from './file-io.ts';
 import { filesystemError } from './filesystem-error.ts';
 import { linkObject, openNewFile, replaceObject } from './link-object.ts';
 import { readFileRange } from './read-file.ts';
 import { unlinkFile } from './unlink-file.ts';
+import { WriteBehind } from './write-behind.ts';
 
 /** Where a key of the driver is on the disk, and what the driver shares with its appenders. */
 export interface AppenderPlace {
@@ -27,6 +28,7 @@ export class FilesystemAppender implements Appender {
   #hasEnded = false;
   #size = 0;
   #entryDurable = false;
+  readonly #behind = new WriteBehind();
 
   constructor(place: AppenderPlace) {
     this.#place = place;
@@ -39,14 +41,16 @@ export class FilesystemAppender implements Appender {
   append(chunks: readonly Buffer[]): Promise<void> {
     return this.#run('write', async () => {
       const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-      await writeAll(this.#open(), chunks, total);
+      const descriptor = this.#open();
+      await writeAll(descriptor, chunks, total);
       this.#size += total;
+      this.#behind.wrote(descriptor, total);
     });
   }
 
   flush(): Promise<AppenderState> {
     return this.#run('sync', async () => {
-      await syncData(this.#open());
+      await this.#behind.finish(this.#open());
       if (!this.#entryDurable) await this.#place.directories.sync(this.#place.path);
       this.#entryDurable = true;
       return {};
@@ -61,7 +65,7 @@ export class FilesystemAppender implements Appender {
     return this.#run('publish', async () => {
       const { path, pathOf, directories } = this.#place;
       const target = pathOf(key);
-      await syncData(this.#open());
+      await this.#behind.finish(this.#open());
       let result: PublishResult = 'created';
       if (options.replace === true) replaceObject(path, target, directories);
       else result = linkObject(path, target, directories);
@@ -95,6 +99,7 @@ export class FilesystemAppender implements Appender {
     if (this.#descriptor === undefined) return;
     const descriptor = this.#descriptor;
     this.#descriptor = undefined;
+    await this.#behind.settle();
     closeSync(descriptor);
   }
 

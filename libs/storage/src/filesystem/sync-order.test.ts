@@ -142,6 +142,22 @@ describe.skipIf(!isTraceable)(`order of syncs${why}`, () => {
     expectInOrder(syncs, resolved.slice(1));
   });
 
+  it('syncs a long object while it comes, and once more after its last byte', async () => {
+    const found = await trace(`
+      const appender = await driver.create('up/1');
+      const piece = Buffer.alloc(1024 * 1024);
+      for (let written = 0; written < 70; written += 1) await appender.append([piece]);
+      await appender.append([Buffer.from('the last bytes')]);
+      await appender.publish('ab/blob/data');`);
+    const syncs = found.filter((call) => call.name === 'fdatasync');
+    expect(syncs.length).toBeGreaterThanOrEqual(2);
+    expectInOrder([only(found, /^write$/, '"the last bytes"')], syncs.slice(-1), [
+      only(found, /^link/, '/ab/blob/data"'),
+    ]);
+    const published = only(found, /^link/, '/ab/blob/data"');
+    for (const sync of syncs) expect(sync.end).toBeLessThan(published.start);
+  });
+
   it('syncs the data before it replaces an object', async () => {
     const found = await trace(`await publish('up/1', 'ab/blob/data', { replace: true });`);
     expectInOrder(

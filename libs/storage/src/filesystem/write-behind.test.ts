@@ -1,0 +1,30 @@
+import { open } from 'node:fs/promises';
+import { expect, it, onTestFinished } from 'vitest';
+import { WriteBehind } from './write-behind.ts';
+
+const stride = 32 * 1024 * 1024;
+
+async function descriptorOf(path: string): Promise<number> {
+  const handle = await open(path, 'r');
+  onTestFinished(() => handle.close());
+  return handle.fd;
+}
+
+it('throws what a sync met at the next write and at the end, even where a later sync would succeed', async () => {
+  const behind = new WriteBehind();
+  behind.wrote(await descriptorOf('/dev/null'), stride);
+  await behind.settle();
+  const healthy = await descriptorOf(import.meta.filename);
+  expect(() => {
+    behind.wrote(healthy, 1);
+  }).toThrow('EINVAL');
+  await expect(behind.finish(healthy)).rejects.toThrow('EINVAL');
+});
+
+it('syncs nothing before much was written', async () => {
+  const behind = new WriteBehind();
+  const broken = await descriptorOf('/dev/null');
+  behind.wrote(broken, stride - 1);
+  await behind.settle();
+  await expect(behind.finish(await descriptorOf(import.meta.filename))).resolves.toBeUndefined();
+});

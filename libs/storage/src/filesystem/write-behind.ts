@@ -1,0 +1,53 @@
+import { syncData } from './file-io.ts';
+
+/** Bytes after which a sync begins: enough that a disk's flushes do not slow it down. */
+const strideBytes = 32 * 1024 * 1024;
+
+/**
+ * Sends a long file to the disk while it is still coming in. Without it the kernel keeps everything until the last
+ * sync, and the disk idles while bytes arrive.
+ */
+export class WriteBehind {
+  #waitingBytes = 0;
+  #inFlight: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+
+  /**
+   * Says that `bytes` more were written to `descriptor`, which must stay open until {@link WriteBehind.settle} has
+   * resolved. Throws what an earlier sync met: the kernel tells it once, so no later sync may be trusted.
+   */
+  wrote(descriptor: number, bytes: number): void {
+    this.#throwFailure();
+    this.#waitingBytes += bytes;
+    if (this.#waitingBytes < strideBytes || this.#inFlight !== undefined) return;
+    this.#waitingBytes = 0;
+    this.#inFlight = this.#sync(descriptor);
+  }
+
+  /** Makes what was written durable, with what an earlier sync left. Throws what this or an earlier one met. */
+  async finish(descriptor: number): Promise<void> {
+    await this.settle();
+    this.#throwFailure();
+    await syncData(descriptor);
+    this.#waitingBytes = 0;
+  }
+
+  /** Resolves when no sync runs. Never rejects. */
+  async settle(): Promise<void> {
+    await this.#inFlight;
+  }
+
+  async #sync(descriptor: number): Promise<void> {
+    try {
+      await syncData(descriptor);
+    } catch (error) {
+      this.#failure = { error };
+    } finally {
+      this.#inFlight = undefined;
+    }
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}
