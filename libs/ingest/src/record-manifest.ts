@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ContentStore } from '@entrepot/content-store/content-store';
-import type { Manifests, Origin } from '@entrepot/catalog/manifests';
+import type { ManifestRecord, Origin } from '@entrepot/catalog/manifest-record';
 import { AppError } from '@entrepot/errors/app-error';
 import { accessoryType, artifactKind } from '@entrepot/oci/artifact-kind';
 import { digestAlgorithm, digestOfHash, type Digest, type DigestAlgorithm } from '@entrepot/oci/digest';
@@ -26,6 +26,11 @@ export interface ManifestPush {
   readonly origin: Origin;
 }
 
+/** Who keeps manifests. */
+export interface Recorder {
+  record(manifest: ManifestRecord, origin: Origin): Promise<unknown>;
+}
+
 /** What the answer to a push needs. */
 export interface RecordedManifest {
   readonly digest: Digest;
@@ -37,7 +42,7 @@ export interface RecordedManifest {
  * transaction. `DIGEST_INVALID`, `MANIFEST_INVALID`, `MANIFEST_BLOB_UNKNOWN`, `TOO_LARGE`.
  */
 export async function recordManifest(
-  parts: { readonly store: ContentStore; readonly manifests: Manifests },
+  parts: { readonly store: ContentStore; readonly recorder: Recorder },
   push: ManifestPush,
 ): Promise<RecordedManifest> {
   const algorithm = push.digest === undefined ? 'sha256' : digestAlgorithm(push.digest);
@@ -50,7 +55,7 @@ export async function recordManifest(
   }
   const manifest = await parser.parse(push.bytes, push.contentType);
   const facts = await describeArtifact(parts.store, manifest);
-  await parts.manifests.record(
+  await parts.recorder.record(
     {
       projectId: push.projectId,
       repository: push.repository,
