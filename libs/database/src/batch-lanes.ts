@@ -41,6 +41,10 @@ const settings = [
   'jit=off',
 ];
 
+// Those that were just answered ask again within these turns, a few microseconds each. Of 16 clients one turn brings 8
+// into the next statement, three bring all.
+const gatheringTurns = 3;
+
 /** What may be chosen when {@link BatchLanes} are opened. */
 export interface LaneOptions {
   /** Connections, each with one statement in flight; 2 unless set. */
@@ -105,14 +109,20 @@ export class BatchLanes<Key, Answer> {
     await Promise.allSettled(clients.map((client) => client.end()));
   }
 
-  /** Sends after the sockets that are readable in this turn of the loop have been read: larger batches cost less. */
+  /** Sends once the sockets have been read that are readable in the next turns of the loop: larger batches cost less. */
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    let left = gatheringTurns;
+    const turn = (): void => {
+      if (--left > 0) {
+        setImmediate(turn);
+        return;
+      }
       this.#scheduled = false;
       this.#dispatch();
-    });
+    };
+    setImmediate(turn);
   }
 
   /** `late`: the statement in flight takes so long that the next one does not wait for its end. */
