@@ -52,8 +52,10 @@ async function npmStart(data: string): Promise<{ memory(): number; stop(): Promi
   });
   const family = () => listFamily(child.pid === undefined ? [] : [child.pid]);
   const stop = async () => {
-    for (const { pid, name } of family()) if (name !== 'postgres') interrupt(pid);
-    while (family().length > 0 && child.exitCode === null && child.signalCode === null) await sleep(50);
+    const members = family();
+    for (const { pid, name } of members) if (name !== 'postgres') interrupt(pid);
+    // npm ends before those below it; what has ended, reaped or not, holds no memory
+    while (members.some(({ pid }) => residentMemory(pid) > 0)) await sleep(50);
   };
   const late = Date.now() + 300_000;
   const isReady = () =>
