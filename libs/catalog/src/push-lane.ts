@@ -18,7 +18,8 @@ export class PushLane<Key, Answer> {
     this.#onFailure = onFailure;
     this.#lanes = new BatchLanes(database.connection, plan, {
       lanes: 2,
-      patienceMs: 2,
+      patienceMs: 4,
+      gatherMs: 1,
       maxKeys: 32,
       lockTimeoutMs: 500,
       application: 'entrepot push',

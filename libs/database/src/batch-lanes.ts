@@ -44,6 +44,8 @@ const settings = [
 // Those that were just answered ask again within these turns, a few microseconds each. Of 16 clients one turn brings 8
 // into the next statement, three bring all.
 const gatheringTurns = 3;
+// Below this nobody waits for others: what came together by chance once need not do so again.
+const fewestGathered = 4;
 
 /** What may be chosen when {@link BatchLanes} are opened. */
 export interface LaneOptions {
@@ -54,6 +56,11 @@ export interface LaneOptions {
   readonly timeoutMs?: number;
   /** Milliseconds after which keys stop waiting for the statement in flight and take another lane; for ever unless set. */
   readonly patienceMs?: number;
+  /**
+   * Milliseconds that keys wait, while nothing is in flight, for as many as there were a moment ago. It pays where a
+   * statement costs much and a key in it little. 0 unless set.
+   */
+  readonly gatherMs?: number;
   /** What the database shows of the connections; `entrepot lookup` unless set. */
   readonly application?: string;
   /** Milliseconds after which a statement that waits for somebody else's lock fails; for ever unless set. */
@@ -73,11 +80,15 @@ export class BatchLanes<Key, Answer> {
   readonly #maxKeys: number;
   readonly #timeoutMs: number;
   readonly #patienceMs: number | undefined;
+  readonly #gatherMs: number;
   readonly #application: string;
   readonly #settings: string;
   #waiting: Waiting<Key, Answer>[] = [];
   #scheduled = false;
   #hurry: NodeJS.Timeout | undefined;
+  #gathering: NodeJS.Timeout | undefined;
+  /** Keys that were in flight or waiting when the last statement ended. */
+  #lately = 0;
   #closed = false;
 
   constructor(connection: ConnectionOptions, plan: BatchPlan<Key, Answer>, options: LaneOptions = {}) {
@@ -90,6 +101,7 @@ export class BatchLanes<Key, Answer> {
       .map((setting) => `-c ${setting}`)
       .join(' ');
     this.#patienceMs = options.patienceMs;
+    this.#gatherMs = options.gatherMs ?? 0;
     this.#lanes = Array.from({ length: options.lanes ?? 2 }, () => ({ client: undefined, batch: undefined }));
   }
 
@@ -105,6 +117,7 @@ export class BatchLanes<Key, Answer> {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#hurry);
+    clearTimeout(this.#gathering);
     const clients = this.#lanes.flatMap((lane) => lane.client ?? []);
     await Promise.allSettled(clients.map((client) => client.end()));
   }
@@ -120,13 +133,26 @@ export class BatchLanes<Key, Answer> {
         return;
       }
       this.#scheduled = false;
-      this.#dispatch();
+      if (!this.#isGathering()) this.#dispatch();
     };
     setImmediate(turn);
   }
 
+  /** Whether those that wait go on waiting for more, which somebody ends. */
+  #isGathering(): boolean {
+    if (this.#gatherMs === 0 || this.#lanes.some(({ batch }) => batch !== undefined)) return false;
+    const expected = Math.min(this.#lately, this.#maxKeys);
+    if (expected >= fewestGathered && this.#waiting.length < expected) {
+      this.#gathering ??= setTimeout(() => this.#dispatch(), this.#gatherMs);
+      return true;
+    }
+    return false;
+  }
+
   /** `late`: the statement in flight takes so long that the next one does not wait for its end. */
   #dispatch(late = false): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     for (const lane of this.#lanes) {
       if (lane.batch !== undefined || this.#waiting.length === 0) continue;
       // A second lane only starts for a load that one statement cannot carry: two small ones cost more than one.
@@ -195,6 +221,7 @@ export class BatchLanes<Key, Answer> {
       for (const waiting of batch) waiting.reject(reason);
     } finally {
       lane.batch = undefined;
+      this.#lately = batch.length + this.#waiting.length;
       clearTimeout(this.#hurry);
       this.#hurry = undefined;
       if (this.#waiting.length > 0) this.#schedule();

@@ -77,14 +77,23 @@ CREATE INDEX manifest_pushed ON manifest (repository_id, pushed_at DESC, id DESC
 CREATE INDEX manifest_subject ON manifest (repository_id, subject_digest, id) WHERE subject_digest IS NOT NULL AND live;
 CREATE INDEX manifest_deleted ON manifest (deleted_at) WHERE NOT live;
 
+-- The edges go with their manifest by a trigger, a statement at a time: a key would check for each edge of a push that
+-- the manifest exists which the same statement has just made.
 CREATE TABLE manifest_blob (
-  manifest_id bigint NOT NULL REFERENCES manifest ON DELETE CASCADE,
+  manifest_id bigint NOT NULL,
   repository_id bigint NOT NULL,
   blob_id bigint NOT NULL,
   PRIMARY KEY (manifest_id, blob_id),
   CONSTRAINT manifest_blob_link FOREIGN KEY (repository_id, blob_id) REFERENCES repository_blob (repository_id, blob_id)
 );
 CREATE INDEX manifest_blob_link ON manifest_blob (repository_id, blob_id);
+CREATE FUNCTION remove_edges() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM manifest_blob e USING removed r WHERE e.manifest_id = r.id;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER remove_edges AFTER DELETE ON manifest REFERENCING OLD TABLE AS removed
+  FOR EACH STATEMENT EXECUTE FUNCTION remove_edges();
 
 -- blobs that manifests of a sparse project name and that are not there: they become edges when they arrive
 CREATE TABLE manifest_missing_blob (
