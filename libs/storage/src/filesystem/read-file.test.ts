@@ -9,7 +9,7 @@ import { readFileRange } from './read-file.ts';
 const mebibyte = 1024 * 1024;
 
 describe('a long read', () => {
-  const bytes = randomBytes(9 * mebibyte + 17);
+  const bytes = randomBytes(21 * mebibyte + 17);
   let folder: string;
   let path: string;
 
@@ -48,7 +48,7 @@ describe('a long read', () => {
     ['quick', () => 0],
     ['slow', () => 20],
     ['slow at times', (step: number) => (step % 3 === 0 ? 20 : 0)],
-    ['quick at first', (step: number) => (step === 0 ? 0 : 20)],
+    ['quick at first', (step: number) => (step < 2 ? 0 : 20)],
   ])('gives the same bytes when the disk is %s', async (_, milliseconds) => {
     slowDown(milliseconds);
     expect((await readAll()).equals(bytes)).toBe(true);
@@ -56,7 +56,7 @@ describe('a long read', () => {
   });
 
   it('gives each reader its own bytes when there are more of them than large buffers', async () => {
-    const read = await Promise.all(Array.from({ length: 20 }, () => readAll(1)));
+    const read = await Promise.all(Array.from({ length: 12 }, () => readAll(1)));
     expect(read.every((one) => one.equals(bytes))).toBe(true);
   });
 
@@ -69,6 +69,6 @@ describe('a long read', () => {
     let immediate = setImmediate(take);
     await readFileRange(path, undefined, () => undefined);
     clearImmediate(immediate);
-    expect(turns).toBeGreaterThanOrEqual(8);
+    expect(turns).toBeGreaterThanOrEqual(5);
   });
 });

@@ -39,8 +39,10 @@ function fill(file: OpenFile, buffer: Buffer, length: number, position: number):
   }
 }
 
-/** Longer than this takes what waits for the disk. */
-const quickMs = 1;
+/** Whether `bytes` came so fast that they were in the page cache, or as good as: 2 GB/s and a pause of the scheduler. */
+function isQuickRead(bytes: number, milliseconds: number): boolean {
+  return milliseconds < 1 + bytes / 2e6;
+}
 
 /** Goes through a range that is larger than one small read, a piece after the other. */
 class LongRead {
@@ -48,12 +50,13 @@ class LongRead {
   readonly #end: number;
   readonly #consume: ChunkConsumer;
   #position: number;
-  #isQuick = true;
+  #isQuick: boolean;
 
-  constructor(file: OpenFile, range: ByteRange, consume: ChunkConsumer) {
+  constructor(file: OpenFile, range: ByteRange, isQuick: boolean, consume: ChunkConsumer) {
     this.#file = file;
     this.#position = range.start;
     this.#end = range.end;
+    this.#isQuick = isQuick;
     this.#consume = consume;
   }
 
@@ -131,7 +134,7 @@ class LongRead {
   }
 
   #taken(bytes: number, begun: number): number {
-    this.#isQuick = performance.now() - begun < quickMs;
+    this.#isQuick = isQuickRead(bytes, performance.now() - begun);
     this.#position += bytes;
     return bytes;
   }
@@ -143,23 +146,31 @@ function turn(): Promise<void> {
   });
 }
 
-async function readLong(file: OpenFile, range: ByteRange, consume: ChunkConsumer): Promise<void> {
+async function readLong(read: LongRead): Promise<void> {
   const buffer = takeLargeBuffer();
   try {
-    await new LongRead(file, range, consume).run(buffer);
+    await read.run(buffer);
   } finally {
     returnBuffer(buffer);
   }
 }
 
-/** The first buffer's worth, by calls on this thread. `undefined`: the path is a directory. */
-async function readFirst(file: OpenFile, range: ByteRange, consume: ChunkConsumer) {
+/** What one small read found. `bytes`: `undefined` of a directory. */
+interface FirstRead {
+  readonly bytes: number | undefined;
+  readonly isQuick: boolean;
+}
+
+/** A small buffer's worth, by calls on this thread. */
+async function readFirst(file: OpenFile, range: ByteRange, consume: ChunkConsumer): Promise<FirstRead> {
   const buffer = takeSmallBuffer();
   try {
+    const begun = performance.now();
     const bytes = fill(file, buffer, Math.min(buffer.length, range.end - range.start), range.start);
+    const isQuick = isQuickRead(bytes ?? 0, performance.now() - begun);
     const consumed = bytes === undefined || bytes === 0 ? undefined : consume(buffer.subarray(0, bytes));
     if (consumed !== undefined) await consumed;
-    return bytes;
+    return { bytes, isQuick };
   } finally {
     returnBuffer(buffer);
   }
@@ -179,9 +190,10 @@ export async function readFileRange(
   if (file === undefined) return false;
   const wanted = range ?? wholeFile;
   try {
-    const bytes = await readFirst(file, wanted, consume);
+    const { bytes, isQuick } = await readFirst(file, wanted, consume);
     if (bytes === smallReadBytes) {
-      await readLong(file, { start: wanted.start + bytes, end: wanted.end }, consume);
+      const rest = { start: wanted.start + bytes, end: wanted.end };
+      await readLong(new LongRead(file, rest, isQuick, consume));
     }
     return bytes !== undefined;
   } finally {
