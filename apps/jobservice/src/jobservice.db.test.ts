@@ -166,6 +166,10 @@ describe('jobservice', () => {
     await database.query(
       `INSERT INTO task (job, queue, payload, run_after) VALUES ('unknown.job', 'content', '{}', now() - interval '9 s')`,
     );
+    // nobody takes it while the metrics are looked at
+    const holder = await test.session();
+    await holder.query('BEGIN');
+    await holder.query(`SELECT 1 FROM task WHERE job = 'unknown.job' FOR UPDATE`);
     const metrics = createMetrics({ processMetrics: false });
     await start(metrics);
     const text = await metrics.render();
@@ -174,7 +178,8 @@ describe('jobservice', () => {
     );
     expect(text).toMatch(/entrepot_queue_age_seconds\{queue="maintenance"\} 0/);
     expect(text).toMatch(/entrepot_outbox_rows 0/);
-    await database.query(`DELETE FROM task WHERE job = 'unknown.job'`);
+    await holder.query(`DELETE FROM task WHERE job = 'unknown.job'`);
+    await holder.query('COMMIT');
   });
 
   it('costs next to nothing while nothing happens', async () => {

@@ -4,7 +4,7 @@ import { statement } from '@entrepot/database/statement';
 import { AppError } from '@entrepot/errors/app-error';
 import type { Digest } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
-import { isDeadlock, isLostReference, translateCatalogError } from './catalog-error.ts';
+import { afterDeadlock, isDeadlock, isLostReference, translateCatalogError } from './catalog-error.ts';
 import { digestTextSql } from './digest-text.ts';
 
 const link = statement<{ link_blob: number }>('blob.link', 'SELECT link_blob($1, $2, $3)');
@@ -61,8 +61,9 @@ export class Blobs {
         return;
       } catch (error) {
         // lost against a collector that quarantined the blob in the same moment: look again, revive
-        const mayRepeat = isLostReference(error) ? attempt < 3 : isDeadlock(error) && attempt === 1;
+        const mayRepeat = (isLostReference(error) || isDeadlock(error)) && attempt < 3;
         if (!mayRepeat) throw translateCatalogError(error);
+        if (isDeadlock(error)) await afterDeadlock();
       }
     }
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errorDetail, sqlState, violatedConstraint } from '@entrepot/database/database-error';
 import { digestFromBytes } from '@entrepot/database/digest-bytes';
 import { AppError } from '@entrepot/errors/app-error';
@@ -14,6 +15,14 @@ export function isLostReference(error: unknown): boolean {
 export function isDeadlock(error: unknown): boolean {
   const state = sqlState(error);
   return state === '40P01' || state === '40001';
+}
+
+/**
+ * A moment for the other one of a deadlock: who tries again at once takes the lock that it waits for, before it wakes
+ * up, and both are where they were.
+ */
+export async function afterDeadlock(): Promise<void> {
+  await sleep(10 + Math.random() * 40);
 }
 
 /** Whether a manifest was not removed since a tag was moved to it in the same moment. */

@@ -4,7 +4,13 @@ import { statement } from '@entrepot/database/statement';
 import { AppError } from '@entrepot/errors/app-error';
 import type { Digest } from '@entrepot/oci/digest';
 import type { Tag } from '@entrepot/oci/tag';
-import { isDeadlock, isLostReference, isTagged, translateCatalogError } from './catalog-error.ts';
+import {
+  afterDeadlock,
+  isDeadlock,
+  isLostReference,
+  isTagged,
+  translateCatalogError,
+} from './catalog-error.ts';
 import { digestTextSql } from './digest-text.ts';
 import { toJsonbText } from './jsonb-text.ts';
 import { requestOf, type ManifestRecord, type Origin } from './manifest-record.ts';
@@ -112,8 +118,9 @@ export class Manifests {
         return row.id;
       } catch (error) {
         // something that the manifest names went away in the same moment: the second look says what
-        const mayRepeat = isLostReference(error) || isDeadlock(error);
-        if (!mayRepeat || attempt === 2) throw translateCatalogError(error);
+        const mayRepeat = isDeadlock(error) ? attempt < 3 : isLostReference(error) && attempt < 2;
+        if (!mayRepeat) throw translateCatalogError(error);
+        if (isDeadlock(error)) await afterDeadlock();
       }
     }
   }
