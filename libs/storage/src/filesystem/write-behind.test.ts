@@ -28,3 +28,12 @@ it('syncs nothing before much was written', async () => {
   await behind.settle();
   await expect(behind.finish(await descriptorOf(import.meta.filename))).resolves.toBeUndefined();
 });
+
+it('leaves threads of the pool to others: a third long file waits for its last sync', async () => {
+  const broken = await descriptorOf('/dev/null');
+  const healthy = await descriptorOf(import.meta.filename);
+  const files = [new WriteBehind(), new WriteBehind(), new WriteBehind()];
+  for (const file of files) file.wrote(broken, stride);
+  const ends = await Promise.allSettled(files.map((file) => file.finish(healthy)));
+  expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
+});

@@ -3,6 +3,10 @@ import { syncData } from './file-io.ts';
 /** Bytes after which a sync begins: enough that a disk's flushes do not slow it down. */
 const strideBytes = 32 * 1024 * 1024;
 
+/** Syncs of all files at once: each holds a thread of the pool, which has four where nobody asked for more. */
+const mostRunning = 2;
+let running = 0;
+
 /**
  * Sends a long file to the disk while it is still coming in. Without it the kernel keeps everything until the last
  * sync, and the disk idles while bytes arrive.
@@ -19,7 +23,8 @@ export class WriteBehind {
   wrote(descriptor: number, bytes: number): void {
     this.#throwFailure();
     this.#waitingBytes += bytes;
-    if (this.#waitingBytes < strideBytes || this.#inFlight !== undefined) return;
+    const isDue = this.#waitingBytes >= strideBytes && this.#inFlight === undefined;
+    if (!isDue || running >= mostRunning) return;
     this.#waitingBytes = 0;
     this.#inFlight = this.#sync(descriptor);
   }
@@ -38,11 +43,13 @@ export class WriteBehind {
   }
 
   async #sync(descriptor: number): Promise<void> {
+    running += 1;
     try {
       await syncData(descriptor);
     } catch (error) {
       this.#failure = { error };
     } finally {
+      running -= 1;
       this.#inFlight = undefined;
     }
   }
