@@ -21,6 +21,7 @@ import type { ProcessOutput } from './process-log.ts';
 import { loadSecretKey } from './secret-key.ts';
 import { checkStorageIdentity } from './storage-identity.ts';
 import { Teardown } from './teardown.ts';
+import { trimMemory } from './trim-memory.ts';
 import { readTls, watchTls, type TlsFiles } from './tls-files.ts';
 
 /** A product that runs, or is on its way. */
@@ -114,6 +115,7 @@ class Product implements RunningProduct {
     this.#output.say(
       formatBanner({ version, url, administrator, loopbackOnly: isLoopback(config.httpHost) }),
     );
+    await trimMemory();
   }
 
   async #takeDataDirectory(): Promise<string> {
