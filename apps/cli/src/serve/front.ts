@@ -8,6 +8,7 @@ import { createServer as createHttpsServer, Server as HttpsServer } from 'node:h
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@entrepot/telemetry/logger';
 import { listen } from './listen.ts';
+import { OpenAnswers } from './open-answers.ts';
 import type { TlsMaterial } from './tls-files.ts';
 
 /** An app of this process that answers requests. */
@@ -39,7 +40,7 @@ const serverOptions = {
 export class Front {
   readonly server: Server;
   readonly #apps: FrontApps;
-  readonly #open = new Set<ServerResponse>();
+  readonly #open = new OpenAnswers();
   readonly #refused = new WeakSet<ServerResponse>();
   readonly #log: Logger;
   #refusing = false;
@@ -75,7 +76,7 @@ export class Front {
     this.server.closeIdleConnections();
     const end = Date.now() + patienceMs;
     while (this.#open.size > 0 && Date.now() < end) await sleep(20);
-    for (const res of this.#open) this.#refuse(res);
+    for (const res of this.#open.list()) this.#refuse(res);
     // refusals are on their way; whoever does not read them is cut off
     await Promise.race([closed, sleep(this.#open.size === 0 ? 0 : longestLinger + 200)]);
     this.server.closeAllConnections();
@@ -84,7 +85,6 @@ export class Front {
 
   #answer(req: IncomingMessage, res: ServerResponse): void {
     this.#open.add(res);
-    res.once('close', () => this.#open.delete(res));
     if (this.#refusing) {
       this.#refuse(res);
       return;
