@@ -164,3 +164,20 @@ describe.each(launchers)('the launcher, started with %s', (node) => {
     await expect(next.ready()).resolves.toMatch(/^http:/);
   });
 });
+
+describe('npm start', () => {
+  it('ends when npm is told to end', async () => {
+    const checkout = fileURLToPath(new URL('../../..', import.meta.url));
+    const product = new Product(
+      spawn('npm', ['start'], { cwd: checkout, env: environment(dataDir) }),
+      dataDir,
+    );
+    await product.ready();
+    const begun = Date.now();
+    product.child.kill('SIGTERM');
+    await product.ended;
+    // npm does not wait for those that it hands the signal to
+    while (processesOf(dataDir).length > 0 && Date.now() - begun < 10_000) await sleep(50);
+    await expectAllGone(begun);
+  });
+});
