@@ -25,4 +25,33 @@ describe('batch lanes', () => {
     expect(await lanes.find(0)).toBe(0);
     await lanes.close();
   });
+
+  it('leave no key without an answer when they close while keys gather', async () => {
+    const lanes = new BatchLanes(test.connection, sleepers, { gatherMs: 60_000 });
+    await Promise.all([0, 0, 0, 0].map((key) => lanes.find(key)));
+    const left = Promise.allSettled([lanes.find(0)]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await lanes.close();
+    expect(await left).toMatchObject([{ status: 'rejected', reason: { code: 'UNAVAILABLE' } }]);
+  });
+
+  it('never put two keys that change one thing into one statement', async () => {
+    const batches: number[][] = [];
+    const plan: BatchPlan<number, number> = {
+      ...sleepers,
+      claims: (key) => [key < 0.05 ? 'one' : 'other'],
+      prepare: (keys) => {
+        batches.push([...keys]);
+        return sleepers.prepare(keys);
+      },
+    };
+    const lanes = new BatchLanes(test.connection, plan, { lanes: 2, patienceMs: 1 });
+    await Promise.all([0.01, 0.02, 0.03, 0.06, 0.07].map((key) => lanes.find(key)));
+    await lanes.close();
+    expect(batches.flat().toSorted((a, b) => a - b)).toEqual([0.01, 0.02, 0.03, 0.06, 0.07]);
+    for (const batch of batches) {
+      expect(batch.filter((key) => key < 0.05).length).toBeLessThan(2);
+      expect(batch.filter((key) => key > 0.05).length).toBeLessThan(2);
+    }
+  });
 });

@@ -1,3 +1,4 @@
+import { AppError } from '@entrepot/errors/app-error';
 import pg from 'pg';
 import { toPgConfig, type ConnectionOptions } from './connection-options.ts';
 import { sqlState, translateDatabaseError } from './database-error.ts';
@@ -118,6 +119,8 @@ export class BatchLanes<Key, Answer> {
     this.#closed = true;
     clearTimeout(this.#hurry);
     clearTimeout(this.#gathering);
+    const closed = new AppError('UNAVAILABLE', 'the server is stopping; try again shortly');
+    for (const { reject } of this.#waiting.splice(0)) reject(closed);
     const clients = this.#lanes.flatMap((lane) => lane.client ?? []);
     await Promise.allSettled(clients.map((client) => client.end()));
   }
