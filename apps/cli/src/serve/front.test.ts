@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createLogger } from '@entrepot/telemetry/logger';
 import { Front, isRegistryPath } from './front.ts';
 
@@ -83,6 +83,50 @@ describe('a server that listens', () => {
     expect(lines.join('')).toContain('accept EMFILE');
     expect(await get(port, '/v2/')).toBe('registry');
   });
+});
+
+describe('requests that are sent ahead on one connection', () => {
+  const requests = (...paths: string[]): string =>
+    paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join('');
+
+  it('are handed over one after the other', async () => {
+    const steps: string[] = [];
+    const { port } = await startFront((req, res) => {
+      steps.push(`takes ${req.url}`);
+      setTimeout(() => {
+        steps.push(`answers ${req.url}`);
+        res.end(`<${req.url}>`);
+      }, 20);
+    });
+    let received = '';
+    const socket = connect(port, '127.0.0.1').on('data', (data: Buffer) => (received += data.toString()));
+    socket.write(requests('/v2/1', '/v2/2', '/v2/3'));
+    await vi.waitUntil(() => received.endsWith('</v2/3>'));
+    const expected = ['/v2/1', '/v2/2', '/v2/3'];
+    expect(received.match(/(?<=<)[^>]+/g)).toEqual(expected);
+    expect(steps).toEqual(expected.flatMap((path) => [`takes ${path}`, `answers ${path}`]));
+    socket.destroy();
+  });
+
+  it.each(['destroy', 'resetAndDestroy'] as const)(
+    'leave nothing behind when the client is gone before their turn (%s)',
+    async (leave) => {
+      let waiting = 0;
+      const { front, port } = await startFront((_req, res) => {
+        waiting += 1;
+        setTimeout(() => res.write(Buffer.alloc(4_000_000), () => (waiting -= 1)), 50);
+      });
+      const socket = connect(port, '127.0.0.1');
+      socket.write(requests('/v2/1', '/v2/2', '/v2/3'));
+      await vi.waitUntil(() => waiting > 0);
+      await sleep(200);
+      socket[leave]();
+      await vi.waitUntil(() => waiting === 0, { timeout: 2_000 });
+      const begun = Date.now();
+      await front.stop(5_000);
+      expect(Date.now() - begun).toBeLessThan(1_500);
+    },
+  );
 });
 
 describe('a stop of the front', () => {

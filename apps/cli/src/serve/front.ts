@@ -5,6 +5,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@entrepot/telemetry/logger';
 import { listen } from './listen.ts';
@@ -48,11 +49,11 @@ export class Front {
   constructor(apps: FrontApps, tls: TlsMaterial | undefined, log: Logger) {
     this.#apps = apps;
     this.#log = log;
-    const answer = (req: IncomingMessage, res: ServerResponse): void => this.#answer(req, res);
+    const take = (req: IncomingMessage, res: ServerResponse): void => this.#take(req, res);
     this.server =
       tls === undefined
-        ? createHttpServer(serverOptions, answer)
-        : createHttpsServer({ ...serverOptions, ...tls }, answer);
+        ? createHttpServer(serverOptions, take)
+        : createHttpsServer({ ...serverOptions, ...tls }, take);
   }
 
   /** Takes connections. Returns the port. Throws `CONFIG_INVALID` when the address cannot be had. */
@@ -81,6 +82,21 @@ export class Front {
     await Promise.race([closed, sleep(this.#open.size === 0 ? 0 : longestLinger + 200)]);
     this.server.closeAllConnections();
     await closed;
+  }
+
+  /**
+   * A request that came while the one before it is being answered waits for its turn to use the connection. What an
+   * app wrote earlier would be kept in memory, and when the connection ends Node never calls back for it; some
+   * releases do not even close such an answer.
+   */
+  #take(req: IncomingMessage, res: ServerResponse): void {
+    if (res.socket !== null) {
+      this.#answer(req, res);
+      return;
+    }
+    res.once('socket', (socket: Socket) => {
+      if (!socket.destroyed) this.#answer(req, res);
+    });
   }
 
   #answer(req: IncomingMessage, res: ServerResponse): void {
