@@ -40,6 +40,18 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          // what runs on the database of an operator, on the oldest one that may be brought
+          name: 'db-oldest',
+          include: [`{libs,apps}/${withDatabase}`],
+          exclude: [...skipped, 'libs/embedded-postgres/**'],
+          globalSetup: ['libs/database/src/testing/oldest-server-setup.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'e2e',
           include: [`{e2e,apps}/${endToEnd}`],
           exclude: skipped,

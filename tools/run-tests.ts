@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { programEnvironment } from './checks/run-steps.ts';
 import { addCounts, countReport, listSkipped, type Counts } from './testing/counts.ts';
 import { listLeftovers, runVariable } from './testing/leftovers.ts';
-import { listMissingPrograms } from './testing/programs.ts';
+import { hasOlderPostgres, listMissingPrograms } from './testing/programs.ts';
 import { findReport, results, vitestArguments } from './testing/vitest-run.ts';
 
 const isCi = process.env['CI'] === 'true';
@@ -20,6 +20,7 @@ async function main(withCheck: boolean): Promise<void> {
   const counts = [
     await (withCheck ? runCheck() : runSuite('unit')),
     await runSuite('db'),
+    ...(hasOlderPostgres() ? [await runSuite('db-oldest')] : []),
     await runSuite('e2e'),
   ];
   const total = addCounts([...counts, ...readCounts(), reportMissing(), await reportLeftovers()]);
@@ -55,6 +56,7 @@ function readCounts(): Counts[] {
 
 function reportMissing(): Counts {
   const missing = listMissingPrograms(environment['PATH'] ?? '');
+  if (!hasOlderPostgres()) missing.push('postgresql');
   if (missing.length > 0) {
     console.log(`\nnot on this machine: ${missing.join(', ')} (.ci/install-tools gets them)`);
   }

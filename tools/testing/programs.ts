@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** What the end-to-end suites drive or need beside Node. `.ci/install-tools` gets all of them. */
@@ -24,6 +24,11 @@ const programs = [
 export function listMissingPrograms(path: string): string[] {
   const folders = path.split(delimiter).filter((folder) => folder !== '');
   return programs.filter((program) => !folders.some((folder) => isExecutable(join(folder, program))));
+}
+
+/** Whether there is a PostgreSQL of the distribution, an older one than ours, to run the tests of the database on. */
+export function hasOlderPostgres(): boolean {
+  return existsSync('/usr/lib/postgresql') && readdirSync('/usr/lib/postgresql').length > 0;
 }
 
 function isExecutable(file: string): boolean {

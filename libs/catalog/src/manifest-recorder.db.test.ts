@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { digestToBytes } from '@entrepot/database/digest-bytes';
 import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
+import type { Digest } from '@entrepot/oci/digest';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ManifestRecorder } from './manifest-recorder.ts';
@@ -23,6 +26,10 @@ const traces = `SELECT
   (SELECT sum(bytes) FROM usage_delta u JOIN repository r ON r.id = $1 WHERE u.project_id = r.project_id) AS used,
   (SELECT count(*) FROM project_blob p JOIN repository r ON r.id = $1 WHERE p.project_id = r.project_id) AS held,
   (SELECT count(*) FROM manifest_review v JOIN manifest m ON m.id = v.manifest_id WHERE m.repository_id = $1) AS reviews`;
+
+function hexOf(digest: Digest): string {
+  return digestToBytes(digest).toString('hex');
+}
 
 describe('manifests that are recorded together', () => {
   let test: TestDatabase;
@@ -166,6 +173,33 @@ describe('manifests that are recorded together', () => {
     expect(failures).not.toEqual([]);
   });
 
+  it.each(['that is there', 'that is made'])(
+    'know where a tag comes from %s and that somebody else moves in this moment',
+    async (which) => {
+      const { name, project, id } = await aRepository();
+      const tags = [tagName('moved')];
+      if (which === 'that is there')
+        await recorder.record(build.aManifest(project, name, { tags }), testOrigin);
+      const theirs = build.aManifest(project, name, { tags });
+      const ours = build.aManifest(project, name, { tags });
+      const open = test.database.transaction(async () => {
+        await build.manifests.record(theirs, testOrigin);
+        await sleep(200);
+      });
+      await sleep(100);
+      await Promise.all([open, recorder.record(ours, testOrigin)]);
+      const moves = await test.database.query<{ from: string | null; to: string }>(
+        `SELECT encode(from_digest, 'hex') AS from, encode(to_digest, 'hex') AS to FROM tag_event
+         WHERE repository_id = $1 ORDER BY id`,
+        [id],
+      );
+      expect(moves.slice(-2).map(({ to }) => to)).toEqual([theirs, ours].map(({ digest }) => hexOf(digest)));
+      expect(moves.at(-1)?.from).toBe(hexOf(theirs.digest));
+      // a tag that is made in this moment fails the statement
+      expect(failures).toHaveLength(which === 'that is there' ? 0 : 1);
+    },
+  );
+
   it('of any mix are each there whole, or refused', async () => {
     const { name, project, id } = await aRepository();
     const blobs = await Promise.all([1, 2, 3, 4].map(() => build.aBlob(project, name)));
@@ -185,8 +219,8 @@ describe('manifests that are recorded together', () => {
           expect(status).toBe(whole ? 'fulfilled' : 'rejected');
           const edges = await test.database.query(
             `SELECT 1 FROM manifest m JOIN manifest_blob e ON e.manifest_id = m.id
-             WHERE m.repository_id = $1 AND m.digest = decode('01' || $2, 'hex')`,
-            [id, digest.slice('sha256:'.length)],
+             WHERE m.repository_id = $1 AND m.digest = decode($2, 'hex')`,
+            [id, hexOf(digest)],
           );
           expect(edges).toHaveLength(whole ? named.length : 0);
         }

@@ -2,12 +2,17 @@ import type { Database } from '@entrepot/database/database';
 import type { ManifestRecord, Origin } from './manifest-record.ts';
 import { Manifests } from './manifests.ts';
 import { PushLane, type PushFailureListener } from './push-lane.ts';
-import { mayGoTogether, recordTogether, type ManifestPush, type RecordOutcome } from './record-together.ts';
+import {
+  mayGoTogether,
+  recordTogether,
+  type PendingManifest,
+  type RecordOutcome,
+} from './record-together.ts';
 
 /** Records manifests as {@link Manifests.record} does, those that arrive at the same time together. */
 export class ManifestRecorder {
   readonly #alone: Manifests;
-  readonly #together: PushLane<ManifestPush, RecordOutcome>;
+  readonly #together: PushLane<PendingManifest, RecordOutcome>;
 
   constructor(database: Database, onFailure: PushFailureListener) {
     this.#alone = new Manifests(database);

@@ -4,8 +4,8 @@ import type { Digest } from '@entrepot/oci/digest';
 import { toJsonbText } from './jsonb-text.ts';
 import { requestOf, type ManifestRecord, type Origin } from './manifest-record.ts';
 
-/** One manifest of a batch. */
-export interface ManifestPush {
+/** A manifest that waits for a statement to record it with others. */
+export interface PendingManifest {
   readonly manifest: ManifestRecord;
   readonly origin: Origin;
 }
@@ -16,7 +16,9 @@ export type RecordOutcome = 'done' | 'alone';
 // The plain case of record_manifest (migration 0006) for many manifests at once: new ones without children, in
 // repositories that have been pushed to, of projects without a limit that are not sparse, whose blobs are all there.
 // Whatever is not is left out of the answer, untouched. Laterals with a limit stay nested loops over indexes, also
-// under a plan made while the tables were empty. Lock order as there: manifest, link and blob, tag, usage.
+// under a plan made while the tables were empty. Tags that are there are held before they move, so that each is known
+// to come from where it points; one that somebody else makes in this moment fails the statement. The order of locks:
+// manifests by repository and digest, tags that are there by repository and name, then what the foreign keys check.
 const sql = `
 WITH item AS MATERIALIZED (
   SELECT k.*, substr($23::bytea, k.begins, k.length) AS payload, r.id AS repository_id
@@ -57,18 +59,24 @@ WITH item AS MATERIALIZED (
   SELECT d.id, d.repository_id, e.blob_id FROM done d JOIN edge e ON e.i = d.i ORDER BY e.blob_id
 ), fresh AS (
   INSERT INTO project_blob (project_id, blob_id)
-  SELECT DISTINCT e.project_id, e.blob_id FROM done d JOIN edge e ON e.i = d.i ORDER BY e.blob_id
+  SELECT DISTINCT e.project_id, e.blob_id FROM done d JOIN edge e ON e.i = d.i ORDER BY e.blob_id, e.project_id
   ON CONFLICT DO NOTHING RETURNING project_id, blob_id
+), wanted AS MATERIALIZED (
+  SELECT d.i, d.id, d.repository_id, k.name COLLATE "C" AS name
+  FROM unnest($26::int[], $27::text[]) k(i, name) JOIN done d ON d.i = k.i
+  ORDER BY d.repository_id, k.name COLLATE "C"
+), held AS MATERIALIZED (
+  SELECT w.*, t.id AS tag_id, t.manifest_id AS old FROM wanted w LEFT JOIN LATERAL (
+    SELECT id, manifest_id FROM tag WHERE repository_id = w.repository_id AND name = w.name
+    LIMIT 1 FOR NO KEY UPDATE) t ON true
 ), moved AS (
-  INSERT INTO tag AS t (repository_id, name, manifest_id)
-  SELECT d.repository_id, k.name, d.id FROM unnest($26::int[], $27::text[]) k(i, name) JOIN done d ON d.i = k.i
-  ORDER BY d.repository_id, k.name
-  ON CONFLICT (repository_id, name) DO UPDATE SET
-    manifest_id = excluded.manifest_id, version = t.version + 1, pushed_at = now()
-  RETURNING t.name, new.manifest_id, old.manifest_id AS old_manifest
+  UPDATE tag t SET manifest_id = h.id, version = t.version + 1, pushed_at = now() FROM held h WHERE t.id = h.tag_id
+), made AS (
+  INSERT INTO tag (repository_id, name, manifest_id)
+  SELECT repository_id, name, id FROM held WHERE tag_id IS NULL ORDER BY repository_id, name
 ), event AS MATERIALIZED (
-  SELECT d.*, m.name AS tag, o.digest AS from_digest FROM moved m JOIN done d ON d.id = m.manifest_id
-  LEFT JOIN LATERAL (SELECT digest FROM manifest WHERE id = m.old_manifest LIMIT 1) o ON true
+  SELECT d.*, h.name AS tag, CASE WHEN h.old IS NOT NULL THEN manifest_digest(h.old) END AS from_digest
+  FROM held h JOIN done d ON d.i = h.i
 ), recorded AS (
   INSERT INTO tag_event (repository_id, name, from_digest, to_digest, actor, origin)
   SELECT repository_id, tag, from_digest, digest, actor, 'push' FROM event
@@ -103,7 +111,7 @@ export function mayGoTogether({ children, payload }: ManifestRecord): boolean {
 }
 
 /** The statement that records many pushed manifests at once, each wholly or not at all. */
-export const recordTogether: BatchPlan<ManifestPush, RecordOutcome> = {
+export const recordTogether: BatchPlan<PendingManifest, RecordOutcome> = {
   claims: ({ manifest: { repository, digest, tags } }) => [
     `${repository}@${digest}`,
     ...tags.map((tag) => `${repository}:${tag}`),
@@ -119,7 +127,7 @@ export const recordTogether: BatchPlan<ManifestPush, RecordOutcome> = {
   }),
 };
 
-function valuesOf(pushes: readonly ManifestPush[]): unknown[] {
+function valuesOf(pushes: readonly PendingManifest[]): unknown[] {
   const records = pushes.map(({ manifest }) => manifest);
   const origins = pushes.map(({ origin }) => origin);
   const blobs = records.map((manifest) => [...new Set(manifest.blobs)]);
@@ -160,7 +168,7 @@ function bytesOf(digest: Digest | undefined): Buffer | undefined {
 }
 
 /** The fact that it was pushed, but for the repository's id, which the statement knows. */
-function factOf({ manifest, origin }: ManifestPush): string {
+function factOf({ manifest, origin }: PendingManifest): string {
   const { projectId, repository, digest, mediaType, payload, tags } = manifest;
   return JSON.stringify({
     projectId,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ContentStore } from '@entrepot/content-store/content-store';
-import type { ManifestRecord, Origin } from '@entrepot/catalog/manifest-record';
+import type { Origin } from '@entrepot/catalog/manifest-record';
+import type { ManifestRecorder } from '@entrepot/catalog/manifest-recorder';
 import { AppError } from '@entrepot/errors/app-error';
 import { accessoryType, artifactKind } from '@entrepot/oci/artifact-kind';
 import { digestAlgorithm, digestOfHash, type Digest, type DigestAlgorithm } from '@entrepot/oci/digest';
@@ -26,11 +27,6 @@ export interface ManifestPush {
   readonly origin: Origin;
 }
 
-/** Who keeps manifests. */
-export interface Recorder {
-  record(manifest: ManifestRecord, origin: Origin): Promise<unknown>;
-}
-
 /** What the answer to a push needs. */
 export interface RecordedManifest {
   readonly digest: Digest;
@@ -42,7 +38,7 @@ export interface RecordedManifest {
  * transaction. `DIGEST_INVALID`, `MANIFEST_INVALID`, `MANIFEST_BLOB_UNKNOWN`, `TOO_LARGE`.
  */
 export async function recordManifest(
-  parts: { readonly store: ContentStore; readonly recorder: Recorder },
+  parts: { readonly store: ContentStore; readonly recorder: ManifestRecorder },
   push: ManifestPush,
 ): Promise<RecordedManifest> {
   const algorithm = push.digest === undefined ? 'sha256' : digestAlgorithm(push.digest);

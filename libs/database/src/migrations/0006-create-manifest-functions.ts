@@ -43,6 +43,11 @@ BEGIN
   RETURN true;
 END $$;
 
+-- The digest of a manifest as it is now, also of one that came after the statement which asks had begun.
+CREATE FUNCTION manifest_digest(p_id bigint) RETURNS bytea LANGUAGE sql VOLATILE AS $$
+  SELECT digest FROM manifest WHERE id = p_id
+$$;
+
 -- Points a tag at a manifest, with its event and fact. Returns the digest that it pointed at before.
 CREATE FUNCTION move_tag(
   p_project bigint, p_repository bigint, p_repository_name text, p_name text, p_manifest bigint, p_digest bytea,
@@ -66,7 +71,7 @@ BEGIN
   END LOOP;
   IF old_manifest IS DISTINCT FROM p_manifest THEN
     IF old_manifest IS NOT NULL THEN
-      SELECT digest INTO old_digest FROM manifest WHERE id = old_manifest;
+      old_digest := manifest_digest(old_manifest);
     END IF;
     INSERT INTO tag_event (repository_id, name, from_digest, to_digest, actor, origin)
     VALUES (p_repository, p_name, old_digest, p_digest, p_actor, p_origin);

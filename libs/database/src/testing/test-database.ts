@@ -2,7 +2,7 @@ import pg from 'pg';
 import { inject, onTestFinished } from 'vitest';
 import { toPgConfig, type ConnectionOptions } from '../connection-options.ts';
 import { Database } from '../database.ts';
-import { templateDatabase } from './global-setup.ts';
+import { templateDatabase } from './server-template.ts';
 
 /** A database of its own, copied from the migrated template. */
 export interface TestDatabase {
