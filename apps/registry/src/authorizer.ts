@@ -65,7 +65,7 @@ export class Authorizer {
     ) {
       throw await this.#refuse(exchange, wish, caller);
     }
-    const answer = await this.#lookups.find({
+    const answer = await this.#lookups.ask({
       repository: wish.repository,
       principal: principalOf(caller),
       content: wish.content,

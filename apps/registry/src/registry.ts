@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BlobPublisher } from '@entrepot/catalog/blob-publisher';
 import { Blobs } from '@entrepot/catalog/blobs';
-import { contentLookup } from '@entrepot/catalog/content-lookup';
+import { contentLookup, type LookupAnswer, type LookupKey } from '@entrepot/catalog/content-lookup';
 import { ManifestCache } from '@entrepot/catalog/manifest-cache';
 import { ManifestRecorder } from '@entrepot/catalog/manifest-recorder';
 import { Manifests } from '@entrepot/catalog/manifests';
@@ -45,7 +45,14 @@ export interface Registry {
 }
 
 /** What asks and changes the database for many requests at once. */
-function openLanes({ database, log, metrics }: RegistryResources) {
+interface Lanes {
+  readonly lookups: BatchLanes<LookupKey, LookupAnswer>;
+  readonly recorder: ManifestRecorder;
+  readonly publisher: BlobPublisher;
+  close(): Promise<void>;
+}
+
+function openLanes({ database, log, metrics }: RegistryResources): Lanes {
   const batch = metrics.lookupBatch.with({});
   const lookups = new BatchLanes(
     database.connection,

@@ -183,7 +183,7 @@ describe('lookups', () => {
       }));
     await fc.assert(
       fc.asyncProperty(fc.array(key, { minLength: 1, maxLength: 40 }), async (keys) => {
-        const answers = await Promise.all(keys.map((each) => lanes.find(each)));
+        const answers = await Promise.all(keys.map((each) => lanes.ask(each)));
         const expected = [];
         for (const each of keys) expected.push(await plainAnswer(each));
         expect(answers.map(plain)).toEqual(expected);
@@ -195,7 +195,7 @@ describe('lookups', () => {
   it('go together in one statement when they come together', async () => {
     batches.length = 0;
     const asked = Array.from({ length: 200 }, () =>
-      lanes.find({
+      lanes.ask({
         repository: first,
         principal: undefined,
         content: undefined,
@@ -210,7 +210,7 @@ describe('lookups', () => {
     const project = await build.aProject('fresh');
     const name = repositoryName('fresh/app');
     const look = (): Promise<LookupAnswer> =>
-      lanes.find({ repository: name, principal: undefined, content: { tag: tagName('v1') } });
+      lanes.ask({ repository: name, principal: undefined, content: { tag: tagName('v1') } });
     for (let round = 0; round < 30; round++) {
       const manifest = build.aManifest(project, name, { tags: [tagName('v1')] });
       // others are in flight all the time

@@ -55,7 +55,9 @@ export interface LaneOptions {
   /** Keys of one statement at most; 256 unless set. */
   readonly maxKeys?: number;
   readonly timeoutMs?: number;
-  /** Milliseconds after which keys stop waiting for the statement in flight and take another lane; for ever unless set. */
+  /**
+   * Milliseconds after which keys stop waiting for the statement in flight and take another lane; for ever unless set.
+   */
   readonly patienceMs?: number;
   /**
    * Milliseconds that keys wait, while nothing is in flight, for as many as there were a moment ago. It pays where a
@@ -106,9 +108,13 @@ export class BatchLanes<Key, Answer> {
     this.#lanes = Array.from({ length: options.lanes ?? 2 }, () => ({ client: undefined, batch: undefined }));
   }
 
-  /** The answer for one key. Rejects with `UNAVAILABLE` when the database does not answer. */
-  find(key: Key): Promise<Answer> {
+  /** The answer for one key. Rejects with `UNAVAILABLE` when the database does not answer, or after `close`. */
+  ask(key: Key): Promise<Answer> {
     return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(stopping());
+        return;
+      }
       this.#waiting.push({ key, resolve, reject });
       this.#schedule();
     });
@@ -119,8 +125,7 @@ export class BatchLanes<Key, Answer> {
     this.#closed = true;
     clearTimeout(this.#hurry);
     clearTimeout(this.#gathering);
-    const closed = new AppError('UNAVAILABLE', 'the server is stopping; try again shortly');
-    for (const { reject } of this.#waiting.splice(0)) reject(closed);
+    for (const { reject } of this.#waiting.splice(0)) reject(stopping());
     const clients = this.#lanes.flatMap((lane) => lane.client ?? []);
     await Promise.allSettled(clients.map((client) => client.end()));
   }
@@ -238,7 +243,6 @@ export class BatchLanes<Key, Answer> {
   }
 
   async #connect(lane: Lane<Key, Answer>): Promise<pg.Client> {
-    if (this.#closed) throw new Error('the lookups are closed');
     const client = new pg.Client({
       ...toPgConfig(this.#connection),
       application_name: this.#application,
@@ -252,7 +256,15 @@ export class BatchLanes<Key, Answer> {
     client.on('error', forget);
     client.on('end', forget);
     await client.connect();
+    if (this.#closed) {
+      await client.end();
+      throw stopping();
+    }
     lane.client = client;
     return client;
   }
+}
+
+function stopping(): AppError {
+  return new AppError('UNAVAILABLE', 'the server is stopping; try again shortly');
 }

@@ -25,6 +25,11 @@ export function sqlState(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Whether the server itself refused the statement, and so undid it: with a SQLSTATE, five characters. */
+export function isRefusal(error: unknown): boolean {
+  return /^[0-9A-Z]{5}$/.test(sqlState(error) ?? '');
+}
+
 /** The constraint that a database error names. */
 export function violatedConstraint(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('constraint' in error)) return undefined;
