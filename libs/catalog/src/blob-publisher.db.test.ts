@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { digestToBytes } from '@entrepot/database/digest-bytes';
 import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
 import type { Digest } from '@entrepot/oci/digest';
@@ -97,6 +98,21 @@ describe('blobs that are published together', () => {
       [digestToBytes(awaited)],
     );
     expect(edges).toHaveLength(1);
+    expect(failures).toEqual([]);
+  });
+
+  it('are announced anew when the row before goes in this moment', async () => {
+    const digest = aDigest();
+    await publisher.endUpload(anUpload(), { digest, size: 7 });
+    const key = [digestToBytes(digest)];
+    await test.database.query(`UPDATE blob SET state = 'deleting' WHERE digest = $1`, key);
+    const open = test.database.transaction(async () => {
+      await test.database.query('DELETE FROM blob WHERE digest = $1', key);
+      await sleep(200);
+    });
+    await sleep(100);
+    expect(await publisher.endUpload(anUpload(), { digest, size: 7 })).toBe('committing');
+    await open;
     expect(failures).toEqual([]);
   });
 

@@ -28,27 +28,26 @@ const parents = statement<{ digest: string }>(
   `SELECT ${digestTextSql('i.digest')} AS digest FROM manifest_child c JOIN manifest i ON i.id = c.manifest_id
    WHERE c.child_id = $1 LIMIT 3`,
 );
-const dead = statement<{ id: number }>(
-  'manifest.delete',
-  `WITH found AS (
-     SELECT id FROM manifest WHERE repository_id = $1 AND digest = $2 AND live FOR UPDATE
-   ), untagged AS (
-     DELETE FROM tag t USING found f WHERE t.repository_id = $1 AND t.manifest_id = f.id RETURNING t.name
-   ), recorded AS (
-     INSERT INTO tag_event (repository_id, name, from_digest, actor, origin)
-     SELECT $1, name, $2, $3, 'delete' FROM untagged
-   ), freed_blobs AS (
-     DELETE FROM manifest_blob e USING found f WHERE e.manifest_id = f.id
-   ), freed_children AS (
-     DELETE FROM manifest_child e USING found f WHERE e.manifest_id = f.id
-   ), forgotten AS (
-     DELETE FROM manifest_missing_blob e USING found f WHERE e.manifest_id = f.id
-   ) SELECT id FROM found`,
+const hold = statement<{ id: number }>(
+  'manifest.hold',
+  'SELECT id FROM manifest WHERE repository_id = $1 AND digest = $2 AND live FOR UPDATE',
 );
+// a statement after the one that took the lock: it sees what others did before they let go of it
 const bury = statement<{ id: number }>(
   'manifest.bury',
   `WITH buried AS (
      UPDATE manifest SET live = false, deleted_at = now() WHERE id = $1 RETURNING id, repository_id, digest, octet_length(payload) AS size, media_type
+   ), untagged AS (
+     DELETE FROM tag t USING buried b WHERE t.repository_id = b.repository_id AND t.manifest_id = b.id RETURNING t.name, b.repository_id, b.digest
+   ), recorded AS (
+     INSERT INTO tag_event (repository_id, name, from_digest, actor, origin)
+     SELECT repository_id, name, digest, $2, 'delete' FROM untagged
+   ), freed_blobs AS (
+     DELETE FROM manifest_blob WHERE manifest_id = $1
+   ), freed_children AS (
+     DELETE FROM manifest_child WHERE manifest_id = $1
+   ), forgotten AS (
+     DELETE FROM manifest_missing_blob WHERE manifest_id = $1
    ), audited AS (
      INSERT INTO audit_log (actor, actor_kind, address, user_agent, request_id, operation, resource_type, resource, project_id)
      SELECT $2, $3, $4, $5, $6, 'delete', 'artifact', r.name || '@' || ${digestTextSql('b.digest')}, r.project_id
@@ -150,7 +149,7 @@ export class Manifests {
 
   async #deleteOnce(repositoryId: number, digest: Digest, origin: Origin): Promise<void> {
     await this.#database.transaction(async () => {
-      const [found] = await this.#database.run(dead, [repositoryId, digestToBytes(digest), origin.actor]);
+      const [found] = await this.#database.run(hold, [repositoryId, digestToBytes(digest)]);
       if (found === undefined)
         throw new AppError('MANIFEST_NOT_FOUND', `manifest ${digest} is not in this repository`);
       const indexes = (await this.#database.run(parents, [found.id])).map((row) => row.digest);

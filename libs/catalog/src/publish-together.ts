@@ -35,7 +35,7 @@ WITH item AS MATERIALIZED (
   INSERT INTO blob (digest, size, live, state)
   SELECT item.digest, item.size, false, 'committing' FROM item JOIN ended e ON e.id = item.id ORDER BY item.digest
   ON CONFLICT (digest) DO NOTHING RETURNING digest
-) SELECT item.i::int, coalesce(b.state, CASE WHEN f.digest IS NOT NULL THEN 'committing' ELSE 'unknown' END)
+) SELECT item.i::int, CASE WHEN f.digest IS NOT NULL THEN 'committing' ELSE coalesce(b.state, 'unknown') END
   FROM item JOIN ended e ON e.id = item.id LEFT JOIN fresh f ON f.digest = item.digest
   LEFT JOIN LATERAL (SELECT state FROM blob WHERE digest = item.digest LIMIT 1) b ON true`;
 

@@ -287,4 +287,18 @@ describe('forced interleavings of push, collection and deletion', () => {
     const id = await build.repositoryId(repository);
     await expect(build.blobs.unlink(id, digest)).rejects.toMatchObject({ code: 'BLOB_IN_USE' });
   });
+
+  it('a row of a manifest that goes takes its edges along, and has their links looked at', async () => {
+    const name = repositoryName('races/purged');
+    const blob = await build.aBlob(project, name);
+    const manifest = build.aManifest(project, name, { blobs: [blob] });
+    await build.manifests.record(manifest, testOrigin);
+    const id = await build.repositoryId(name);
+    await test.database.query('DELETE FROM link_review');
+    await test.database.query('DELETE FROM manifest WHERE repository_id = $1', [id]);
+    const edges = await test.database.query('SELECT 1 FROM manifest_blob WHERE repository_id = $1', [id]);
+    expect(edges).toEqual([]);
+    const reviews = await test.database.query('SELECT repository_id, reason FROM link_review');
+    expect(reviews).toEqual([{ repository_id: id, reason: 'detached' }]);
+  });
 });

@@ -60,6 +60,9 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(sparse_lock(repository));
   END IF;
   IF EXISTS (SELECT 1 FROM manifest_missing_blob m WHERE m.repository_id = repository AND m.digest = p_digest) THEN
+    -- whoever deletes one of them has taken its notes along, or waits until ours are edges
+    PERFORM 1 FROM manifest_missing_blob w JOIN manifest m ON m.id = w.manifest_id
+    WHERE w.repository_id = repository AND w.digest = p_digest ORDER BY m.id FOR KEY SHARE OF m;
     WITH arrived AS (
       DELETE FROM manifest_missing_blob m WHERE m.repository_id = repository AND m.digest = p_digest RETURNING m.manifest_id
     ) INSERT INTO manifest_blob (manifest_id, repository_id, blob_id)
