@@ -115,7 +115,7 @@ class Product implements RunningProduct {
     this.#output.say(
       formatBanner({ version, url, administrator, loopbackOnly: isLoopback(config.httpHost) }),
     );
-    await trimMemory();
+    await trimMemory(log);
   }
 
   async #takeDataDirectory(): Promise<string> {
