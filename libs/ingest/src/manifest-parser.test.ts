@@ -1,7 +1,15 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { manifestLimits, parseManifest } from '@entrepot/oci/manifest';
 import { mediaTypes } from '@entrepot/oci/media-type';
 import { ManifestParser } from './manifest-parser.ts';
+
+vi.mock(import('node:worker_threads'), async (load) => {
+  const threads = await load();
+  return { ...threads, Worker: vi.fn<typeof threads.Worker>(threads.Worker) };
+});
 
 const digest = `sha256:${'c'.repeat(64)}`;
 const config = { mediaType: mediaTypes.ociConfig, digest, size: 2 };
@@ -18,6 +26,33 @@ function theLargest(): Buffer {
   const text = 'v'.repeat(50);
   const annotations = Object.fromEntries(Array.from({ length: 59_000 }, (_, index) => [`k${index}`, text]));
   return aManifest(0, { annotations });
+}
+
+/** A thread whose answers are nested deeper than the stack of this one allows to read. */
+async function unreadableThread(): Promise<new () => Worker> {
+  const threads = await vi.importActual<typeof import('node:worker_threads')>('node:worker_threads');
+  const code = `
+    const { parentPort } = require('node:worker_threads');
+    let answer = [];
+    for (let depth = 0; depth < 20_000; depth++) answer = [answer];
+    parentPort.on('message', () => parentPort.postMessage(answer));`;
+  return class extends threads.Worker {
+    constructor() {
+      super(code, { eval: true, resourceLimits: { stackSizeMb: 32 } });
+    }
+  };
+}
+
+/** Traces of a question and its answer, which nobody holds any more. */
+async function parseAndForget(parser: ManifestParser): Promise<WeakRef<object>[]> {
+  const bytes = aManifest(large);
+  const manifest = await parser.parse(bytes, undefined);
+  return [new WeakRef(bytes), new WeakRef(manifest)];
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }
 
 describe('a parser of manifests', () => {
@@ -97,5 +132,19 @@ describe('a parser of manifests', () => {
     ]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(outcomes[1]).toMatchObject({ reason: { code: 'ERR_WORKER_OUT_OF_MEMORY' } });
+  });
+
+  it('fails a manifest when its answer cannot be read', async () => {
+    vi.mocked(Worker).mockImplementationOnce(await unreadableThread());
+    await expect(parser.parse(aManifest(large), undefined)).rejects.toThrow(RangeError);
+  });
+
+  it('keeps nothing of what it has parsed', async () => {
+    parser = new ManifestParser({ idleMs: 1_000, heapMb: 128 });
+    const traces = await parseAndForget(parser);
+    await vi.waitUntil(() => {
+      collectGarbage();
+      return traces.every((trace) => trace.deref() === undefined);
+    });
   });
 });

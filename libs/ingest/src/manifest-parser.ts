@@ -8,6 +8,8 @@ import type { ManifestAnswer, ManifestQuestion } from './manifest-thread.ts';
 const largestInline = 256 * 1024;
 const thread = new URL(`./manifest-thread${extname(import.meta.url)}`, import.meta.url);
 
+function ignore(): void {}
+
 /** How the thread is kept. */
 export interface ThreadLimits {
   /** Milliseconds without work after which it ends. */
@@ -51,7 +53,8 @@ export class ManifestParser {
   async parse(bytes: Uint8Array, contentType: string | undefined): Promise<Manifest> {
     if (bytes.length <= largestInline) return parseManifest(bytes, contentType);
     const answered = this.#queue.then(() => this.#ask({ bytes, contentType }));
-    this.#queue = answered.catch(() => undefined);
+    // keeps nothing of the answer: the next manifest may come much later
+    this.#queue = answered.then(ignore, ignore);
     const answer = await answered;
     if ('manifest' in answer) return answer.manifest;
     throw new AppError(answer.refusal.code, answer.refusal.message);
@@ -70,14 +73,20 @@ export class ManifestParser {
     } finally {
       this.#waiting = undefined;
       worker.unref();
-      this.#timer = setTimeout(() => this.#rest(), this.#limits.idleMs).unref();
+      this.#endWhenIdle();
     }
+  }
+
+  // a function of its own: a closure within #ask would keep the question as long as the thread
+  #endWhenIdle(): void {
+    this.#timer = setTimeout(() => this.#rest(), this.#limits.idleMs).unref();
   }
 
   #start(): Worker {
     const resourceLimits = { maxOldGenerationSizeMb: this.#limits.heapMb, maxYoungGenerationSizeMb: 16 };
     const worker = new Worker(thread, { resourceLimits });
     worker.on('message', (answer: ManifestAnswer) => this.#waiting?.resolve(answer));
+    worker.on('messageerror', (error) => this.#waiting?.reject(error));
     worker.on('error', (error) => this.#onDeath(worker, error));
     worker.on('exit', () => this.#onDeath(worker, new Error('the thread that parses manifests ended')));
     return worker;

@@ -19,6 +19,10 @@ parentPort?.on('message', (question: ManifestQuestion) => {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
   parentPort?.postMessage(answerTo(question));
 });
+// nor does it leave waiting whoever asked what it has no memory to read
+parentPort?.on('messageerror', (error) => {
+  throw error;
+});
 
 function answerTo({ bytes, contentType }: ManifestQuestion): ManifestAnswer {
   try {
