@@ -142,9 +142,9 @@ describe('a parser of manifests', () => {
   it('keeps nothing of what it has parsed', async () => {
     parser = new ManifestParser({ idleMs: 1_000, heapMb: 128 });
     const traces = await parseAndForget(parser);
-    await vi.waitUntil(() => {
+    await vi.waitFor(() => {
       collectGarbage();
-      return traces.every((trace) => trace.deref() === undefined);
+      expect(traces.every((trace) => trace.deref() === undefined)).toBe(true);
     });
   });
 });
