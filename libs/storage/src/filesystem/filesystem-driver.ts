@@ -25,7 +25,8 @@ const keepsDirectory: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENO
 
 /**
  * Objects as files below `root`, readable by this user alone. Small things are done by system calls on this thread,
- * since the page cache answers faster than the thread pool; syncs and long transfers never are.
+ * since the page cache answers faster than the thread pool, and so are long reads of what it holds; syncs and long
+ * writes never are.
  */
 export class FilesystemDriver implements StorageDriver {
   readonly name = 'filesystem';

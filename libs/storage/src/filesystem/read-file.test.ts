@@ -55,6 +55,14 @@ describe('a long read', () => {
     expect((await readAll(1)).equals(bytes)).toBe(true);
   });
 
+  it('begins with small pieces again, and takes longer ones, when the disk was slow', async () => {
+    slowDown((step) => (step === 1 ? 20 : 0));
+    const lengths: number[] = [];
+    await readFileRange(path, undefined, (chunk) => void lengths.push(chunk.length / mebibyte));
+    const [before, cold] = [[0.25, 4], [2]];
+    expect(lengths.slice(0, 9)).toEqual([...before, ...cold, 0.25, 0.5, 1, 2, 4, 4]);
+  });
+
   it('gives each reader its own bytes when there are more of them than large buffers', async () => {
     const read = await Promise.all(Array.from({ length: 12 }, () => readAll(1)));
     expect(read.every((one) => one.equals(bytes))).toBe(true);

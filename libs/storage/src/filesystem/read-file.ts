@@ -61,22 +61,25 @@ class LongRead {
   }
 
   /**
-   * Reads on this thread while the page cache answers, which costs half of a trip to the thread pool and back; while
-   * reads wait for the disk they go to the pool, so that a cold disk never holds the event loop.
+   * Reads on this thread while the page cache answers, which costs half of a trip to the thread pool and back, and on
+   * the pool while reads wait for the disk. Where the cache ends is only seen afterwards: one piece, of a buffer at
+   * most, has waited on this thread. After that it begins with small ones, since more such ends are likely to come.
    */
   async run(buffer: Buffer): Promise<void> {
     const half = buffer.length / 2;
     const halves = [buffer.subarray(0, half), buffer.subarray(half)] as const;
-    while (!(this.#isQuick ? await this.#readWarm(buffer) : await this.#readCold(...halves)));
+    if (this.#isQuick && (await this.#readWarm(buffer, buffer.length))) return;
+    while (!(await this.#readCold(...halves)) && !(await this.#readWarm(buffer, smallReadBytes)));
   }
 
   /**
-   * Whether it came to the end. Each piece goes where the last one was, which the processor's cache still holds; a
-   * client that takes all at once lets others have their turn in between.
+   * Whether it came to the end. Each piece, the first of `length` bytes and the next ones longer, goes where the last
+   * one was, which the processor's cache still holds; a client that takes all at once lets others have their turn in
+   * between.
    */
-  async #readWarm(buffer: Buffer): Promise<boolean> {
-    while (this.#isQuick) {
-      const bytes = this.#readNow(buffer);
+  async #readWarm(buffer: Buffer, length: number): Promise<boolean> {
+    for (let piece = length; this.#isQuick; piece = Math.min(2 * piece, buffer.length)) {
+      const bytes = this.#readNow(buffer.subarray(0, piece));
       if (bytes === 0) return true;
       await this.#consume(buffer.subarray(0, bytes));
       await turn();
@@ -179,7 +182,7 @@ async function readFirst(file: OpenFile, range: ByteRange, consume: ChunkConsume
 /**
  * Hands `range` of the file, clipped to its end, or all of it to `consume`; `false` when there is no such file. Up
  * to 256 KiB cost one open, one read and one close on this thread: a third of what the thread pool or a stream
- * takes (the page cache answers, and a registry's hot blobs are in it).
+ * takes. A registry's hot blobs are in the page cache; for others this thread waits for the disk as long.
  */
 export async function readFileRange(
   path: string,
