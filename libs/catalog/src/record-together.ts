@@ -15,8 +15,8 @@ export type RecordOutcome = 'done' | 'alone';
 
 // The plain case of record_manifest (migration 0006) for many manifests at once: new ones without children, in
 // repositories that have been pushed to, of projects without a limit that are not sparse, whose blobs are all there.
-// Whatever is not is left out of the answer, untouched. Laterals with a limit stay nested loops over indexes, also
-// under a plan made while the tables were empty. Tags that are there are held before they move, so that each is known
+// Whatever is not is left out of the answer, untouched. Laterals with a limit, and arrays of keys, stay loops over
+// indexes, also under a plan made while the tables were empty. Tags that are there are held before they move, so that each is known
 // to come from where it points; one that somebody else makes in this moment fails the statement. The order of locks:
 // manifests by repository and digest, tags that are there by repository and name, then what the foreign keys check.
 const sql = `
@@ -70,7 +70,9 @@ WITH item AS MATERIALIZED (
     SELECT id, manifest_id FROM tag WHERE repository_id = w.repository_id AND name = w.name
     LIMIT 1 FOR NO KEY UPDATE) t ON true
 ), moved AS (
-  UPDATE tag t SET manifest_id = h.id, version = t.version + 1, pushed_at = now() FROM held h WHERE t.id = h.tag_id
+  UPDATE tag t SET version = version + 1, pushed_at = now(),
+    manifest_id = (SELECT id FROM held WHERE tag_id = t.id)
+  WHERE id = ANY (ARRAY(SELECT tag_id FROM held WHERE tag_id IS NOT NULL))
 ), made AS (
   INSERT INTO tag (repository_id, name, manifest_id)
   SELECT repository_id, name, id FROM held WHERE tag_id IS NULL ORDER BY repository_id, name
