@@ -44,23 +44,25 @@ describe('blobs that are published together', () => {
     const digests = Array.from({ length: 10 }, () => aDigest());
     const all = [...digests, digests[0]!];
     const states = await Promise.all(
-      all.map((digest) => publisher.endUpload(anUpload(), { digest, size: 5 })),
+      all.map((digest) => publisher.endUpload(anUpload(), 0, { digest, size: 5 })),
     );
     expect(new Set(states)).toEqual(new Set(['committing']));
     expect(await stateOf(digests[0]!)).toEqual({ state: 'committing', links: 0, reviews: 1 });
     await Promise.all(all.map((digest) => publisher.link(projectId, repository, digest)));
     for (const digest of digests)
       expect(await stateOf(digest)).toEqual({ state: 'live', links: 1, reviews: 1 });
-    expect(await publisher.endUpload(anUpload(), { digest: digests[0]!, size: 5 })).toBe('live');
+    expect(await publisher.endUpload(anUpload(), 0, { digest: digests[0]!, size: 5 })).toBe('live');
     expect(failures).toEqual([]);
   });
 
   it('end their uploads, each once', async () => {
     const upload = anUpload();
-    const ends = Array.from({ length: 5 }, () => publisher.endUpload(upload, { digest: aDigest(), size: 3 }));
+    const ends = Array.from({ length: 5 }, () =>
+      publisher.endUpload(upload, 0, { digest: aDigest(), size: 3 }),
+    );
     const outcomes = await Promise.allSettled([
       ...ends,
-      publisher.endUpload(anUpload(), { digest: aDigest(), size: 3 }),
+      publisher.endUpload(anUpload(), 0, { digest: aDigest(), size: 3 }),
     ]);
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
     expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
@@ -71,7 +73,7 @@ describe('blobs that are published together', () => {
   it('are revived, refused, or fill what a manifest waits for, beside others that are plain', async () => {
     const [plain, quarantined, deleting, awaited] = [aDigest(), aDigest(), aDigest(), aDigest()];
     const all = [plain, quarantined, deleting, awaited];
-    await Promise.all(all.map((digest) => publisher.endUpload(anUpload(), { digest, size: 7 })));
+    await Promise.all(all.map((digest) => publisher.endUpload(anUpload(), 0, { digest, size: 7 })));
     const set = (digest: Digest, state: string) =>
       test.database.query('UPDATE blob SET state = $2 WHERE digest = $1', [digestToBytes(digest), state]);
     await set(quarantined, 'quarantined');
@@ -103,7 +105,7 @@ describe('blobs that are published together', () => {
 
   it('are announced anew when the row before goes in this moment', async () => {
     const digest = aDigest();
-    await publisher.endUpload(anUpload(), { digest, size: 7 });
+    await publisher.endUpload(anUpload(), 0, { digest, size: 7 });
     const key = [digestToBytes(digest)];
     await test.database.query(`UPDATE blob SET state = 'deleting' WHERE digest = $1`, key);
     const open = test.database.transaction(async () => {
@@ -111,7 +113,7 @@ describe('blobs that are published together', () => {
       await sleep(200);
     });
     await sleep(100);
-    expect(await publisher.endUpload(anUpload(), { digest, size: 7 })).toBe('committing');
+    expect(await publisher.endUpload(anUpload(), 0, { digest, size: 7 })).toBe('committing');
     await open;
     expect(failures).toEqual([]);
   });
@@ -119,7 +121,7 @@ describe('blobs that are published together', () => {
   it('make their repository, once, when it is not there', async () => {
     const name = repositoryName('published/new');
     const digests = [aDigest(), aDigest(), aDigest()];
-    await Promise.all(digests.map((digest) => publisher.endUpload(anUpload(), { digest, size: 7 })));
+    await Promise.all(digests.map((digest) => publisher.endUpload(anUpload(), 0, { digest, size: 7 })));
     await Promise.all(digests.map((digest) => publisher.link(projectId, name, digest)));
     expect(await test.database.query('SELECT 1 FROM repository WHERE name = $1', [name])).toHaveLength(1);
     for (const digest of digests) expect(await stateOf(digest)).toMatchObject({ state: 'live', links: 1 });

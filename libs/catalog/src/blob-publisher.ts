@@ -26,10 +26,14 @@ export class BlobPublisher {
     this.#link = new PushLane(database, linkTogether, onFailure);
   }
 
-  /** As {@link Uploads.close} of an upload that has no row yet. Returns the state of the blob. */
-  async endUpload(upload: UploadIdentity, blob: { digest: Digest; size: number }): Promise<string> {
-    const state = await this.#end.change({ upload, ...blob });
-    if (state === 'alone') return (await this.#uploads.close(upload, 0, blob)).state;
+  /** As {@link Uploads.close}. Returns the state of the blob. */
+  async endUpload(
+    upload: UploadIdentity,
+    generation: number,
+    blob: { digest: Digest; size: number },
+  ): Promise<string> {
+    const state = generation === 0 ? await this.#end.change({ upload, ...blob }) : 'alone';
+    if (state === 'alone') return (await this.#uploads.close(upload, generation, blob)).state;
     return state === 'unknown' ? await this.announce(blob.digest, blob.size) : state;
   }
 

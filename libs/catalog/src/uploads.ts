@@ -53,6 +53,11 @@ const takeLease = statement<LeaseRow>(
    WHERE upload.finished_at IS NULL AND (upload.owner IS NULL OR upload.lease_until < now())
    RETURNING generation, size, state, state_generation, algorithm`,
 );
+const begin = statement<{ generation: number }>(
+  'upload.begin',
+  `INSERT INTO upload (id, repository, project_id, principal, algorithm, size, state, state_generation)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING RETURNING generation`,
+);
 const extendLease = statement(
   'upload.extend',
   `UPDATE upload SET lease_until = now() + interval '${leaseSeconds} seconds', updated_at = now()
@@ -120,16 +125,36 @@ export class Uploads {
       algorithm,
       owner,
     ]);
-    if (row !== undefined)
-      return { ...durablePoint(row), generation: row.generation, algorithm: row.algorithm };
+    if (row === undefined) throw await this.#whyRefused(id);
+    return { ...durablePoint(row), generation: row.generation, algorithm: row.algorithm };
+  }
+
+  /**
+   * Records the first durable point of an upload that had no row, which then has the generation 1 and is free.
+   * `UPLOAD_BUSY` when another request has begun it meanwhile, `UPLOAD_NOT_FOUND` when one has ended it.
+   */
+  async begin(upload: UploadIdentity, point: Required<DurablePoint>): Promise<void> {
+    const { id, repository, projectId, principal, algorithm } = upload;
+    const [row] = await this.#database.run(begin, [
+      id,
+      repository,
+      projectId,
+      principal,
+      algorithm,
+      point.size,
+      JSON.stringify(point.stored?.state ?? {}),
+      point.stored?.generation ?? 1,
+    ]);
+    if (row === undefined) throw await this.#whyRefused(id);
+  }
+
+  async #whyRefused(id: string): Promise<AppError> {
     const [now] = await this.#database.run(read, [id]);
-    if (now === undefined || now.finished) throw ended(id);
-    throw new AppError(
+    if (now === undefined || now.finished) return ended(id);
+    return new AppError(
       'UPLOAD_BUSY',
       `another request is writing to upload ${id}; wait for it to end, ask for its status, and go on`,
-      {
-        retryAfter: 1,
-      },
+      { retryAfter: 1 },
     );
   }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { UploadIdentity, Uploads } from '@entrepot/catalog/uploads';
+import type { UploadIdentity } from '@entrepot/catalog/uploads';
 import type { BlobWriter } from '@entrepot/content-store/blob-writer';
 import type { ContentStore } from '@entrepot/content-store/content-store';
 import { AppError } from '@entrepot/errors/app-error';
@@ -8,8 +8,15 @@ import type { RepositoryName } from '@entrepot/oci/repository-name';
 
 /** Who keeps the rows of blobs. */
 export interface BlobRows {
-  /** Ends an upload that has no row yet, with the intent to publish; returns what the blob is already. */
-  endUpload(upload: UploadIdentity, blob: { digest: Digest; size: number }): Promise<string>;
+  /**
+   * Ends the upload, which nobody else has held since `generation` (0: it has no row yet), with the intent to publish;
+   * returns what the blob is already. `UPLOAD_NOT_FOUND` when somebody has, or when it has ended.
+   */
+  endUpload(
+    upload: UploadIdentity,
+    generation: number,
+    blob: { digest: Digest; size: number },
+  ): Promise<string>;
   announce(digest: Digest, size: number): Promise<string>;
   link(projectId: number, repository: RepositoryName, digest: Digest): Promise<void>;
 }
@@ -17,7 +24,6 @@ export interface BlobRows {
 /** What publishing touches. */
 export interface PublishParts {
   readonly store: ContentStore;
-  readonly uploads: Uploads;
   readonly blobs: BlobRows;
 }
 
@@ -50,10 +56,7 @@ export async function publishBlob(parts: PublishParts, finished: FinishedUpload)
 async function announce(parts: PublishParts, finished: FinishedUpload): Promise<string> {
   const { upload, generation, writer, digest } = finished;
   const { size } = writer;
-  let state =
-    generation === 0
-      ? await parts.blobs.endUpload(upload, { digest, size })
-      : (await parts.uploads.close(upload, generation, { digest, size })).state;
+  let state = await parts.blobs.endUpload(upload, generation, { digest, size });
   for (let wait = 0; state === 'deleting'; wait++) {
     if (wait === 10) {
       throw new AppError('BLOB_BUSY', `blob ${digest} is being removed at this moment; push it again`, {

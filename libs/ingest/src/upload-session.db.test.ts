@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,11 +12,13 @@ import { blobKey, uploadPrefix } from '@entrepot/content-store/layout';
 import { digestToBytes } from '@entrepot/database/digest-bytes';
 import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
 import { AppError } from '@entrepot/errors/app-error';
-import type { Digest } from '@entrepot/oci/digest';
+import { digestOfHash, type Digest } from '@entrepot/oci/digest';
 import type { Appender, ChunkConsumer, ResumePoint } from '@entrepot/storage/driver';
 import { FilesystemDriver } from '@entrepot/storage/filesystem/filesystem-driver';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UploadSession, type UploadBody } from './upload-session.ts';
+import type { BlobRows } from './publish-blob.ts';
+import type { UploadBody } from './upload-body.ts';
+import { UploadSession } from './upload-session.ts';
 
 const repository = repositoryName('sessions/app');
 
@@ -72,14 +74,20 @@ describe('upload sessions', () => {
   });
 
   /** The uploads of one process. */
-  function aSession(): UploadSession {
-    const { database } = test;
-    return new UploadSession({
-      store,
-      uploads: new Uploads(database),
-      blobs: publisher,
-      owner: randomUUID(),
-    });
+  function aSession(blobs: BlobRows = publisher): UploadSession {
+    return new UploadSession({ store, uploads: new Uploads(test.database), blobs, owner: randomUUID() });
+  }
+
+  /** The rows of blobs behind a line that breaks at the end of an upload, before the database has done it or after. */
+  function brokenAtTheEnd(done: boolean): BlobRows {
+    return {
+      endUpload: async (...of) => {
+        if (done) await publisher.endUpload(...of);
+        throw new AppError('UNAVAILABLE', 'the line broke');
+      },
+      announce: (...of) => publisher.announce(...of),
+      link: (...of) => publisher.link(...of),
+    };
   }
 
   function anUpload(): UploadIdentity {
@@ -95,6 +103,26 @@ describe('upload sessions', () => {
   }
 
   const nothing = (): UploadBody => bodyOf(Buffer.alloc(0));
+
+  /** Begins an upload as a client does that sends one PATCH. */
+  async function begun(session: UploadSession, bytes: Buffer, upload = anUpload()): Promise<UploadIdentity> {
+    await session.append(upload, bodyOf(bytes), true);
+    return upload;
+  }
+
+  async function generationOf({ id }: UploadIdentity): Promise<number | undefined> {
+    const [row] = await test.database.query<{ generation: number }>(
+      'SELECT generation FROM upload WHERE id = $1',
+      [id],
+    );
+    return row?.generation;
+  }
+
+  async function stagedOf({ id }: UploadIdentity): Promise<string[]> {
+    const left: string[] = [];
+    for await (const { key } of driver.list(uploadPrefix)) if (key.includes(id)) left.push(key);
+    return left;
+  }
 
   async function contentOf(digest: Digest): Promise<Buffer | undefined> {
     return await store.readWhole(digest, 100_000_000);
@@ -153,22 +181,20 @@ describe('upload sessions', () => {
     expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);
   });
 
-  it('leave no bytes that nobody can go on from when the disk is full or the digest another', async () => {
+  it.each([true, false])('leave no bytes that nobody can go on from (new: %s)', async (isNew) => {
     const session = aSession();
     const upload = anUpload();
     const wrong = session.finish(upload, bodyOf(randomBytes(2_000_000)), aDigest(randomBytes(1)), true);
     await expect(wrong).rejects.toMatchObject({ code: 'DIGEST_INVALID' });
     const stream = new PassThrough();
-    const append = session.append(upload, { stream, length: undefined, start: undefined });
+    const append = session.append(upload, { stream, length: undefined, start: undefined }, isNew);
     stream.write(randomBytes(2_000_000));
     await sleep(50);
     driver.full = true;
     stream.end(randomBytes(10));
     await expect(append).rejects.toMatchObject({ code: 'STORAGE_FULL' });
     driver.full = false;
-    const left: string[] = [];
-    for await (const { key } of driver.list(uploadPrefix)) if (key.includes(upload.id)) left.push(key);
-    expect(left).toEqual([]);
+    expect(await stagedOf(upload)).toEqual([]);
   });
 
   it('tell a writer that was taken over, and keep what the other did', async () => {
@@ -197,9 +223,148 @@ describe('upload sessions', () => {
       await session.append(upload, bodyOf(bytes.subarray(index * 100_000, (index + 1) * 100_000)));
     }
     await aSession().finish(upload, nothing(), aDigest(bytes), false);
-    const left: string[] = [];
-    for await (const { key } of driver.list(uploadPrefix)) if (key.includes(upload.id)) left.push(key);
-    expect(left).toEqual([]);
+    expect(await stagedOf(upload)).toEqual([]);
+  });
+
+  it('are ended without a lease by a PUT that brings nothing, once', async () => {
+    const session = aSession();
+    const bytes = randomBytes(100_000);
+    const upload = await begun(session, bytes);
+    expect(await session.finish(upload, nothing(), aDigest(bytes), false)).toBe(bytes.length);
+    expect(await generationOf(upload)).toBe(1);
+    expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);
+    expect(await stateOf(aDigest(bytes))).toBe('live');
+    expect(await stagedOf(upload)).toEqual([]);
+    const again = session.finish(upload, nothing(), aDigest(bytes), false);
+    await expect(again).rejects.toMatchObject({ code: 'UPLOAD_NOT_FOUND' });
+  });
+
+  it.each(['sha256', 'sha512'] as const)('go on after a wrong digest, with one of %s', async (algorithm) => {
+    const session = aSession();
+    const bytes = randomBytes(100_000);
+    const digest = digestOfHash(algorithm, createHash(algorithm).update(bytes).digest('hex'));
+    const upload = await begun(session, bytes.subarray(0, 50_000));
+    const wrong = session.finish(upload, nothing(), aDigest(), false);
+    await expect(wrong).rejects.toMatchObject({ code: 'DIGEST_INVALID' });
+    await session.append(upload, bodyOf(bytes.subarray(50_000), 50_000));
+    await session.finish(upload, nothing(), digest, false);
+    expect((await contentOf(digest))?.equals(bytes)).toBe(true);
+    expect(await stagedOf(upload)).toEqual([]);
+  });
+
+  it('are not ended where they stand when another process has gone on', async () => {
+    const [one, two] = [aSession(), aSession()];
+    const bytes = randomBytes(200_000);
+    const part = bytes.subarray(0, 100_000);
+    const upload = await begun(one, part);
+    await two.append(upload, bodyOf(bytes.subarray(100_000), 100_000));
+    const early = one.finish(upload, nothing(), aDigest(part), false);
+    await expect(early).rejects.toMatchObject({ code: 'DIGEST_INVALID' });
+    expect(await stateOf(aDigest(part))).toBeUndefined();
+    await one.finish(upload, nothing(), aDigest(bytes), false);
+    expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);
+    expect(await stagedOf(upload)).toEqual([]);
+  });
+
+  it('are not ended while another process writes to them', async () => {
+    const [one, two] = [aSession(), aSession()];
+    const bytes = randomBytes(200_000);
+    const part = bytes.subarray(0, 100_000);
+    const upload = await begun(one, part);
+    const stream = new PassThrough();
+    const append = two.append(upload, { stream, length: undefined, start: 100_000 });
+    await expect.poll(() => generationOf(upload)).toBe(2);
+    const put = one.finish(upload, nothing(), aDigest(part), false);
+    await expect(put).rejects.toMatchObject({ code: 'UPLOAD_BUSY' });
+    stream.end(Buffer.from(bytes.subarray(100_000)));
+    expect(await append).toBe(bytes.length);
+    await one.finish(upload, nothing(), aDigest(bytes), false);
+    expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);
+  });
+
+  it('are ended once by two processes that are asked to at the same time', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const [one, two] = [aSession(), aSession()];
+      const bytes = randomBytes(300_000);
+      const upload = await begun(one, bytes);
+      const outcomes = await Promise.allSettled(
+        [one, two].map((each) => each.finish(upload, nothing(), aDigest(bytes), false)),
+      );
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      const refused = outcomes.find((outcome) => outcome.status === 'rejected');
+      expect(['UPLOAD_BUSY', 'UPLOAD_NOT_FOUND']).toContain(refused?.reason.code);
+      expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);
+      expect(await stagedOf(upload)).toEqual([]);
+    }
+  });
+
+  it.each([true, false])(
+    'lose no byte when nobody knows whether they have ended (they have: %s)',
+    async (done) => {
+      const bytes = randomBytes(100_000);
+      const session = aSession(brokenAtTheEnd(done));
+      const upload = await begun(session, bytes);
+      const put = session.finish(upload, nothing(), aDigest(bytes), false);
+      await expect(put).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      expect(await stagedOf(upload)).toHaveLength(1);
+      const again = aSession().finish(upload, nothing(), aDigest(bytes), false);
+      if (done) await expect(again).rejects.toMatchObject({ code: 'UPLOAD_NOT_FOUND' });
+      else expect(await again).toBe(bytes.length);
+      expect(await stateOf(aDigest(bytes))).toBe(done ? 'committing' : 'live');
+    },
+  );
+
+  it('are not cancelled and ended both', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const session = aSession();
+      const bytes = randomBytes(1000);
+      const upload = await begun(session, bytes);
+      const [put, cancel] = await Promise.allSettled([
+        session.finish(upload, nothing(), aDigest(bytes), false),
+        session.cancel(upload),
+      ]);
+      expect([put.status, cancel.status].toSorted()).toEqual(['fulfilled', 'rejected']);
+      expect(await stateOf(aDigest(bytes))).toBe(put.status === 'fulfilled' ? 'live' : undefined);
+      expect(await stagedOf(upload)).toEqual([]);
+    }
+  });
+
+  it('are not begun in their middle', async () => {
+    const upload = anUpload();
+    const middle = aSession().append(upload, bodyOf(randomBytes(10), 5), true);
+    await expect(middle).rejects.toMatchObject({ code: 'RANGE_INVALID', detail: { size: 0 } });
+    expect(await generationOf(upload)).toBeUndefined();
+  });
+
+  it('are begun by one of two processes, and nothing is left of the other one', async () => {
+    const [one, two] = [aSession(), aSession()];
+    const bytes = randomBytes(100_000);
+    const upload = anUpload();
+    const stream = new PassThrough();
+    const slow = one.append(upload, { stream, length: undefined, start: undefined }, true);
+    stream.write(randomBytes(100_000));
+    await begun(two, bytes, upload);
+    stream.end();
+    await expect(slow).rejects.toMatchObject({ code: 'UPLOAD_BUSY' });
+    expect(await stagedOf(upload)).toHaveLength(1);
+    await one.finish(upload, nothing(), aDigest(bytes), false);
+    expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);
+    expect(await stagedOf(upload)).toEqual([]);
+  });
+
+  it('can be begun anew at once when the process that began them was killed', async () => {
+    const upload = anUpload();
+    const stream = new PassThrough();
+    const killed = aSession().append(upload, { stream, length: undefined, start: undefined }, true);
+    stream.write(randomBytes(100_000));
+    await sleep(50);
+    const bytes = randomBytes(50_000);
+    const session = aSession();
+    await begun(session, bytes, upload);
+    await session.finish(upload, nothing(), aDigest(bytes), false);
+    expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);
+    stream.end();
+    await expect(killed).rejects.toMatchObject({ code: 'UPLOAD_NOT_FOUND' });
   });
 
   it('take a body whose length nobody knows', async () => {
@@ -214,11 +379,11 @@ describe('upload sessions', () => {
     expect((await contentOf(aDigest(bytes)))?.equals(bytes)).toBe(true);
   });
 
-  it('refuse a body that is shorter than it said', async () => {
+  it.each([true, false])('refuse a body that is shorter than it said (new: %s)', async (isNew) => {
     const session = aSession();
     const upload = anUpload();
     const short = { ...bodyOf(randomBytes(10)), length: 20 };
-    await expect(session.append(upload, short)).rejects.toMatchObject({ code: 'SIZE_INVALID' });
+    await expect(session.append(upload, short, isNew)).rejects.toMatchObject({ code: 'SIZE_INVALID' });
     expect(await session.append(upload, bodyOf(randomBytes(1), 10))).toBe(11);
   });
 

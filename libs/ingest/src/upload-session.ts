@@ -1,57 +1,44 @@
 import { randomUUID } from 'node:crypto';
-import type { Readable } from 'node:stream';
-import type { UploadIdentity, UploadLease } from '@entrepot/catalog/uploads';
-import type { BlobWriter } from '@entrepot/content-store/blob-writer';
-import { receiveBody } from '@entrepot/content-store/receive-body';
+import type { UploadIdentity } from '@entrepot/catalog/uploads';
 import { AppError, isAppError } from '@entrepot/errors/app-error';
 import { digestAlgorithm, type Digest } from '@entrepot/oci/digest';
-import { LiveWriters, type LiveWriter } from './live-writers.ts';
-import { publishBlob, type PublishParts } from './publish-blob.ts';
-
-/** The bytes of one request. `length`: its Content-Length. `start`: where its Content-Range begins. */
-export interface UploadBody {
-  readonly stream: Readable;
-  readonly length: number | undefined;
-  readonly start: number | undefined;
-}
+import { differentBytes, HeldUpload, type HeldUploadParts } from './held-upload.ts';
+import { LiveWriters } from './live-writers.ts';
+import { publishBlob } from './publish-blob.ts';
+import { fillFrom, type UploadBody } from './upload-body.ts';
+import { UploadClaim } from './upload-claim.ts';
 
 /** What uploads are made of. */
-export interface UploadSessionParts extends PublishParts {
-  /** Names this process in leases. */
-  readonly owner: string;
-  /** Milliseconds after which a client that sends nothing is given up; a minute unless set. */
-  readonly bodyIdleMs?: number | undefined;
-}
+export type UploadSessionParts = Omit<HeldUploadParts, 'live'>;
 
 /** Up to this size a PUT without a PATCH before it is not resumable, and costs no lease. */
 const smallBody = 8 * 1024 * 1024;
-const leaseRefresh = 10_000;
 
 /**
  * The bytes of uploads: one writer at a time, hashed while they arrive, durable before a request is answered, and
  * published under their digest (distribution-spec, "Pushing blobs").
  */
 export class UploadSession {
-  readonly #parts: UploadSessionParts;
+  readonly #parts: HeldUploadParts;
   readonly #live = new LiveWriters(512);
   readonly #busy = new Set<string>();
 
   constructor(parts: UploadSessionParts) {
-    this.#parts = parts;
+    this.#parts = { ...parts, live: this.#live };
   }
 
   /**
    * Adds the body of a PATCH and returns the size so far, in bytes. A body that ends early keeps what arrived, and
-   * the next request goes on there. `RANGE_INVALID` when `start` is not where the upload stands.
+   * the next request goes on there. `isNew`: the upload had no row when the request came. `RANGE_INVALID` when
+   * `start` is not where the upload stands.
    */
-  async append(upload: UploadIdentity, body: UploadBody): Promise<number> {
-    return await this.#exclusive(upload.id, () =>
-      this.#leased(upload, async (lease) => {
-        const live = await this.#writerAt(upload, lease, body);
-        await this.#receive(upload, lease, live, body);
-        return live.writer.size;
-      }),
-    );
+  async append(upload: UploadIdentity, body: UploadBody, isNew = false): Promise<number> {
+    return await this.#exclusive(upload.id, async () => {
+      const claim = isNew
+        ? UploadClaim.begin(this.#parts, upload)
+        : await UploadClaim.take(this.#parts, upload);
+      return await this.#holding(upload, claim, body, (held) => held.append(body));
+    });
   }
 
   /**
@@ -63,21 +50,10 @@ export class UploadSession {
       if (isNew && body.length !== undefined && body.length <= smallBody) {
         return await this.#finishAtOnce(upload, body, digest);
       }
-      return await this.#leased(upload, async (lease) => {
-        const live = await this.#writerAt(upload, lease, body);
-        const hadBody = body.length !== 0;
-        if (hadBody) await this.#receiveLast(upload, lease, live, body);
-        const orAbandon = this.#orAbandon(upload, lease, live);
-        if ((await orAbandon(live.writer.digest(digestAlgorithm(digest)))) !== digest) {
-          await this.#keepPrefix(upload, lease, live, hadBody);
-          throw differentBytes(digest);
-        }
-        await orAbandon(
-          publishBlob(this.#parts, { upload, generation: lease.generation, writer: live.writer, digest }),
-        );
-        await this.#forgetReplaced(upload.id, live);
-        return live.writer.size;
-      });
+      const finished = body.length === 0 ? await this.#finishStanding(upload, digest) : undefined;
+      if (finished !== undefined) return finished;
+      const claim = await UploadClaim.take(this.#parts, upload);
+      return await this.#holding(upload, claim, body, (held) => held.finish(body, digest));
     });
   }
 
@@ -116,7 +92,7 @@ export class UploadSession {
       ...(body.length === undefined ? {} : { expectedSize: body.length }),
     });
     try {
-      await this.#fill(writer, body);
+      await fillFrom(writer, body, this.#parts.bodyIdleMs);
       if ((await writer.digest(digestAlgorithm(digest))) !== digest) throw differentBytes(digest);
       await publishBlob(this.#parts, { upload, generation: 0, writer, digest });
       return writer.size;
@@ -126,174 +102,42 @@ export class UploadSession {
     }
   }
 
-  /** The writer that stands where the row says, and where the body says it begins. */
-  async #writerAt(upload: UploadIdentity, lease: UploadLease, body: UploadBody): Promise<LiveWriter> {
-    try {
-      if (body.start !== undefined && body.start !== lease.size) throw wrongStart(body.start, lease.size);
-      return await this.#writer(upload, lease);
-    } catch (error) {
-      await this.#parts.uploads.release(upload.id, lease.generation);
-      throw error;
-    }
-  }
-
-  async #writer(upload: UploadIdentity, lease: UploadLease): Promise<LiveWriter> {
-    const live = this.#live.take(upload.id);
-    if (live !== undefined) {
-      const current = live.generation === lease.generation - 1 && live.writer.size === lease.size;
-      if (current) return { ...live, generation: lease.generation };
-      await live.writer.close();
-    }
-    const { store } = this.#parts;
-    const { stored, size, generation, algorithm } = lease;
-    const writer =
-      stored === undefined || size === 0
-        ? await store.openUpload(upload.id, generation, { algorithm })
-        : await store.resumeUpload(upload.id, generation, { ...stored, size }, algorithm);
-    if (writer === undefined) {
-      throw new AppError(
-        'UPLOAD_NOT_FOUND',
-        'the bytes of this upload are gone from the storage; begin a new one',
-      );
-    }
-    return { writer, generation, storedAs: generation, replaces: stored?.generation };
-  }
-
-  async #receive(
-    upload: UploadIdentity,
-    lease: UploadLease,
-    live: LiveWriter,
-    body: UploadBody,
-  ): Promise<void> {
-    try {
-      await this.#fill(live.writer, body);
-    } catch (error) {
-      // what arrived before the client went away is kept, so that it can go on from there
-      if (isAppError(error, 'BODY_ABORTED', 'SIZE_INVALID'))
-        await this.#save(upload, lease, live).catch(() => undefined);
-      else await this.#abandon(upload, lease, live);
-      throw error;
-    }
-    await this.#save(upload, lease, live);
-  }
-
-  async #receiveLast(
-    upload: UploadIdentity,
-    lease: UploadLease,
-    live: LiveWriter,
-    body: UploadBody,
-  ): Promise<void> {
-    try {
-      await this.#fill(live.writer, body);
-      // a storage that is full says so now, while the upload can still go on
-      await live.writer.drain();
-    } catch (error) {
-      if (isAppError(error, 'BODY_ABORTED')) await this.#save(upload, lease, live).catch(() => undefined);
-      else await this.#abandon(upload, lease, live);
-      throw error;
-    }
-  }
-
-  /** Makes the bytes durable, then says so in the row, then keeps the writer. */
-  async #save(upload: UploadIdentity, lease: UploadLease, live: LiveWriter): Promise<void> {
-    const { state, size } = await this.#orAbandon(upload, lease, live)(live.writer.flush());
-    try {
-      await this.#parts.uploads.advance(upload.id, lease.generation, {
-        size,
-        stored: { generation: live.storedAs, state },
-      });
-      await this.#forgetReplaced(upload.id, live);
-      this.#live.keep(upload.id, { ...live, replaces: undefined });
-    } catch (error) {
-      // the row may have been written although its answer got lost
-      await this.#abandon(upload, lease, live, true);
-      throw error;
-    }
-  }
-
-  /** The bytes of the writer before are in the new one, and durable there. */
-  async #forgetReplaced(uuid: string, { replaces }: LiveWriter): Promise<void> {
-    if (replaces !== undefined) await this.#parts.store.discardUpload(uuid, replaces);
-  }
-
   /**
-   * The writer can not be trusted any more: the next request goes on from the durable point. Bytes that no row
-   * names go, since nobody can go on from them and a full disk needs the room.
+   * Ends an upload whose writer stands in this process, by the statement that also says whether anybody else has held
+   * it since: a request without bytes needs no lease. `undefined`: it was, or its bytes are not those of the digest
+   * here; then what the row says decides, under a lease.
    */
-  async #abandon(
-    upload: UploadIdentity,
-    lease: UploadLease,
-    live: LiveWriter,
-    mayBeNamed = false,
-  ): Promise<void> {
-    const isNamed = mayBeNamed || live.storedAs !== lease.generation;
-    await (isNamed ? live.writer.close() : live.writer.discard()).catch(() => undefined);
-    await this.#parts.uploads.release(upload.id, lease.generation).catch(() => undefined);
-  }
-
-  #orAbandon(
-    upload: UploadIdentity,
-    lease: UploadLease,
-    live: LiveWriter,
-  ): <T>(work: Promise<T>) => Promise<T> {
-    return async (work) => {
-      try {
-        return await work;
-      } catch (error) {
-        await this.#abandon(upload, lease, live);
-        throw error;
-      }
-    };
-  }
-
-  async #keepPrefix(
-    upload: UploadIdentity,
-    lease: UploadLease,
-    live: LiveWriter,
-    hadBody: boolean,
-  ): Promise<void> {
-    if (hadBody) return await this.#abandon(upload, lease, live);
-    this.#live.keep(upload.id, live);
-    await this.#parts.uploads.release(upload.id, lease.generation);
-  }
-
-  async #fill(writer: BlobWriter, body: UploadBody): Promise<void> {
-    await receiveBody(body.stream, writer, {
-      idleMs: this.#parts.bodyIdleMs ?? 60_000,
-      minBytesPerSecond: 1024,
-      ...(body.length === undefined ? {} : { expectedBytes: body.length }),
-    });
+  async #finishStanding(upload: UploadIdentity, digest: Digest): Promise<number | undefined> {
+    const live = this.#live.take(upload.id);
+    if (live === undefined) return undefined;
+    const { writer, generation, replaces } = live;
+    if (writer.algorithm !== digestAlgorithm(digest) || (await writer.digest(writer.algorithm)) !== digest) {
+      this.#live.keep(upload.id, live);
+      return undefined;
+    }
+    try {
+      await publishBlob(this.#parts, { upload, generation, writer, digest });
+    } catch (error) {
+      // the row may name its bytes
+      await writer.close().catch(() => undefined);
+      if (isAppError(error, 'UPLOAD_NOT_FOUND')) return undefined;
+      throw error;
+    }
+    if (replaces !== undefined) await this.#parts.store.discardUpload(upload.id, replaces);
+    return writer.size;
   }
 
   /** Holds the upload while `work` runs: bytes that arrive, and those of another process that are copied first. */
-  async #leased<T>(upload: UploadIdentity, work: (lease: UploadLease) => Promise<T>): Promise<T> {
-    const { uploads, owner } = this.#parts;
-    const lease = await uploads.lease(upload, owner);
-    const timer = setInterval(() => {
-      // a lost lease shows when the row is advanced
-      uploads.extend(upload.id, lease.generation).catch(() => undefined);
-    }, leaseRefresh);
+  async #holding(
+    upload: UploadIdentity,
+    claim: UploadClaim,
+    { start }: UploadBody,
+    work: (held: HeldUpload) => Promise<number>,
+  ): Promise<number> {
     try {
-      return await work(lease);
+      return await work(await HeldUpload.open(this.#parts, upload, { claim, start }));
     } finally {
-      clearInterval(timer);
+      claim.end();
     }
   }
-}
-
-function differentBytes(digest: Digest): AppError {
-  return new AppError(
-    'DIGEST_INVALID',
-    `the bytes of this upload are not those of ${digest}; check the digest, or upload them again`,
-  );
-}
-
-function wrongStart(start: number, size: number): AppError {
-  return new AppError(
-    'RANGE_INVALID',
-    `the chunk begins at byte ${start}, the upload stands at ${size}; go on from there`,
-    {
-      detail: { size },
-    },
-  );
 }

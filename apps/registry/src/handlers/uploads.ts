@@ -1,7 +1,7 @@
 import type { UploadIdentity } from '@entrepot/catalog/uploads';
 import { AppError } from '@entrepot/errors/app-error';
+import type { UploadBody } from '@entrepot/ingest/upload-body';
 import type { UploadTicket } from '@entrepot/ingest/upload-id';
-import type { UploadBody } from '@entrepot/ingest/upload-session';
 import { parseDigest, type Digest, type DigestAlgorithm } from '@entrepot/oci/digest';
 import { formatUploadRange, parseContentRange } from '@entrepot/oci/range';
 import { parseRepositoryName, type RepositoryName } from '@entrepot/oci/repository-name';
@@ -101,8 +101,11 @@ export async function patchUpload(
   exchange: Exchange,
   target: UploadTarget,
 ): Promise<void> {
-  const { upload } = await open(context, exchange, target);
-  const size = await counted(context, exchange, () => context.uploads.append(upload, bodyOf(exchange)));
+  const { upload, size: before } = await open(context, exchange, target);
+  const isNew = before === undefined;
+  const size = await counted(context, exchange, () =>
+    context.uploads.append(upload, bodyOf(exchange), isNew),
+  );
   sendProgress(exchange, target, { status: 202, size, uuid: upload.id });
 }
 
