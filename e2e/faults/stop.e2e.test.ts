@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { get } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { digestOf } from '../image-layout.ts';
 import { isRunning } from '../processes.ts';
@@ -66,6 +67,20 @@ describe('a stop during a push', () => {
     await push.send(bytes.subarray(half));
     expect(await stopped).toBe(0);
   });
+});
+
+test('requests are taken for as long as the settings say', async () => {
+  const entrepot = await startEntrepot({ env: { ENTREPOT_DRAIN_SECONDS: '11' } });
+  try {
+    const from = entrepot.log.lines.length;
+    const stopped = entrepot.stop();
+    await entrepot.log.waitFor(({ msg }) => msg.startsWith('stopping'), from);
+    await sleep(10_700);
+    expect((await entrepot.api('GET', '/api/v2.0/projects')).status).toBe(200);
+    expect(await stopped).toBe(0);
+  } finally {
+    await entrepot.remove();
+  }
 });
 
 // on a connection of its own, as a client that comes now

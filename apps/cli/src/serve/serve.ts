@@ -28,7 +28,7 @@ import { readTls, watchTls, type TlsFiles } from './tls-files.ts';
 export interface RunningProduct {
   /** Resolves when it takes requests; rejects with the reason when it cannot start. */
   readonly ready: Promise<void>;
-  /** Stops everything, in good order, within 15 seconds. Also while it is starting. */
+  /** Stops everything, in good order, within 15 seconds after `drainSeconds`. Also while it is starting. */
   stop(): Promise<void>;
   /** Lets go of the database server at once, for an exit that was forced. */
   abandon(): void;
@@ -36,7 +36,7 @@ export interface RunningProduct {
   onLoss(listener: (error: Error) => void): void;
 }
 
-// of the 15 seconds that a stop may take, what requests in flight get
+// what requests in flight get of the 15 seconds that a stop may take
 const drainMs = 9_000;
 
 /** Starts the whole product in this process: database, apps, one port. */
@@ -104,7 +104,8 @@ class Product implements RunningProduct {
     const front = new Front(apps, tls, log);
     this.#starting.signal.throwIfAborted();
     const port = await front.start(config.httpHost, config.httpPort);
-    teardown.add('requests', drainMs + 1_000, () => this.#drain(front));
+    const drainLimit = config.drainSeconds * 1_000 + drainMs + 1_000;
+    teardown.add('requests', drainLimit, () => this.#drain(front));
     if (tlsFiles !== undefined) {
       const unwatch = watchTls(tlsFiles, log, (material) => front.renewTls(material));
       teardown.add('certificate', 1_000, async () => unwatch());
