@@ -181,6 +181,25 @@ describe.skipIf(!isTraceable)(`order of syncs${why}`, () => {
     );
   });
 
+  it('syncs flushed bytes no second time when they are published, and those that came later', async () => {
+    const found = await trace(`
+      const publishFlushed = async (staging, later) => {
+        const appender = await driver.create(staging);
+        await appender.append([Buffer.from('bytes')]);
+        await appender.flush();
+        if (later) await appender.append([Buffer.from('later')]);
+        await appender.publish('ab/' + staging + '/data');
+      };
+      await publishFlushed('up/once', false);
+      await publishFlushed('up/twice', true);`);
+    only(found, /^fdatasync$/, '/up/once>');
+    const syncs = found.filter((call) => call.name === 'fdatasync' && call.text.includes('/up/twice>'));
+    expect(syncs).toHaveLength(2);
+    expectInOrder([only(found, /^write$/, '"later"')], syncs.slice(1), [
+      only(found, /^link/, '/ab/up/twice/data"'),
+    ]);
+  });
+
   it('syncs what it puts before it stands at its key', async () => {
     const found = await trace(`await driver.put('a/object', Buffer.from('bytes')); writeSync(1, 'put');`);
     expectInOrder(

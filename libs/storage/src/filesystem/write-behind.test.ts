@@ -37,3 +37,29 @@ it('leaves threads of the pool to others: a third long file waits for its last s
   const ends = await Promise.allSettled(files.map((file) => file.finish(healthy)));
   expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
 });
+
+it('syncs what was written once, and again after more was', async () => {
+  const behind = new WriteBehind();
+  const [healthy, broken] = [await descriptorOf(import.meta.filename), await descriptorOf('/dev/null')];
+  behind.wrote(healthy, 1);
+  await behind.finish(healthy);
+  await expect(behind.finish(broken)).resolves.toBeUndefined();
+  behind.wrote(healthy, 1);
+  await expect(behind.finish(broken)).rejects.toThrow('EINVAL');
+  await expect(behind.finish(healthy)).rejects.toThrow('EINVAL');
+});
+
+it('syncs a file that was only made', async () => {
+  await expect(new WriteBehind().finish(await descriptorOf('/dev/null'))).rejects.toThrow('EINVAL');
+});
+
+it('does not take for synced what was written while a sync ran', async () => {
+  const behind = new WriteBehind();
+  const [healthy, broken] = [await descriptorOf(import.meta.filename), await descriptorOf('/dev/null')];
+  const finished = behind.finish(healthy);
+  // the sync is in the thread pool now, and its end is told in a later turn
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  behind.wrote(healthy, 1);
+  await finished;
+  await expect(behind.finish(broken)).rejects.toThrow('EINVAL');
+});

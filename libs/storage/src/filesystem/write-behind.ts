@@ -13,6 +13,8 @@ let running = 0;
  */
 export class WriteBehind {
   #waitingBytes = 0;
+  /** Whether all that was written is durable; a file that was only made is not. */
+  #isDurable = false;
   #inFlight: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
@@ -22,6 +24,7 @@ export class WriteBehind {
    */
   wrote(descriptor: number, bytes: number): void {
     this.#throwFailure();
+    this.#isDurable = false;
     this.#waitingBytes += bytes;
     const isDue = this.#waitingBytes >= strideBytes && this.#inFlight === undefined;
     if (!isDue || running >= mostRunning) return;
@@ -29,12 +32,23 @@ export class WriteBehind {
     this.#inFlight = this.#sync(descriptor);
   }
 
-  /** Makes what was written durable, with what an earlier sync left. Throws what this or an earlier one met. */
+  /**
+   * Makes what was written durable, with what an earlier sync left; costs nothing when it is. Throws what this or an
+   * earlier one met.
+   */
   async finish(descriptor: number): Promise<void> {
     await this.settle();
     this.#throwFailure();
-    await syncData(descriptor);
+    if (this.#isDurable) return;
+    // before the sync: what is written while it runs is not in it
+    this.#isDurable = true;
     this.#waitingBytes = 0;
+    try {
+      await syncData(descriptor);
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
+    }
   }
 
   /** Resolves when no sync runs. Never rejects. */
