@@ -2,7 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestOfHash } from '@entrepot/oci/digest';
 import { isStorageKey } from '@entrepot/storage/storage-key';
-import { blobDigest, blobKey, uploadKey, uploadOfKey } from './layout.ts';
+import { parseRepositoryName } from '@entrepot/oci/repository-name';
+import { parseTag } from '@entrepot/oci/tag';
+import {
+  blobDigest,
+  blobKey,
+  linkKey,
+  linkOfKey,
+  uploadKey,
+  uploadOfKey,
+  type RepositoryLink,
+} from './layout.ts';
 
 const hex = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824';
 
@@ -49,5 +59,49 @@ describe('layout', () => {
     '',
   ])('finds no digest in %j', (key) => {
     expect(blobDigest(key)).toBeUndefined();
+  });
+
+  it('puts the links of a repository where distribution has them', () => {
+    const own = 'docker/registry/v2/repositories/a/b/';
+    const digest = digestOfHash('sha256', hex);
+    const [repository, tag] = [parseRepositoryName('a/b')!, parseTag('v1')!];
+    expect(linkKey(repository, { kind: 'blob', digest })).toBe(`${own}_layers/sha256/${hex}/link`);
+    expect(linkKey(repository, { kind: 'manifest', digest })).toBe(
+      `${own}_manifests/revisions/sha256/${hex}/link`,
+    );
+    expect(linkKey(repository, { kind: 'tag', tag })).toBe(`${own}_manifests/tags/v1/current/link`);
+    expect(linkKey(repository, { kind: 'tag-history', tag, digest })).toBe(
+      `${own}_manifests/tags/v1/index/sha256/${hex}/link`,
+    );
+  });
+
+  it('finds the link of every key of one', () => {
+    const name = fc.stringMatching(/^[a-z0-9]{1,9}(\/[a-z0-9]{1,9}(_[a-z0-9]{1,4})?){0,3}$/);
+    const tagText = fc.stringMatching(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}$/);
+    const kinds = ['blob', 'manifest', 'tag', 'tag-history'] as const;
+    fc.assert(
+      fc.property(name, tagText, fc.constantFrom(...kinds), (repositoryText, tagOfText, kind) => {
+        const [repository, tag] = [parseRepositoryName(repositoryText)!, parseTag(tagOfText)!];
+        const digest = digestOfHash('sha256', hex);
+        const link: RepositoryLink =
+          kind === 'tag' ? { kind, tag } : kind === 'tag-history' ? { kind, tag, digest } : { kind, digest };
+        const key = linkKey(repository, link);
+        expect(isStorageKey(key)).toBe(true);
+        expect(linkOfKey(key)).toEqual({ ...link, repository });
+      }),
+    );
+  });
+
+  it.each([
+    `a/_layers/sha256/${hex}/data`,
+    `A/_layers/sha256/${hex}/link`,
+    `a/_layers/md5/${hex}/link`,
+    `a/_manifests/tags/v1/link`,
+    `a/_manifests/tags/v1/current/index/link`,
+    `a/_manifests/tags/-/current/link`,
+    `a/_uploads/sha256/${hex}/link`,
+    `_layers/sha256/${hex}/link`,
+  ])('finds no link in %j', (key) => {
+    expect(linkOfKey(`docker/registry/v2/repositories/${key}`)).toBeUndefined();
   });
 });

@@ -96,6 +96,11 @@ export interface StorageDriver {
   put(key: string, bytes: Buffer): Promise<void>;
   /** Removes objects, and what appenders left at such a key; those that are not there are no error. */
   remove(keys: readonly string[]): Promise<void>;
+  /**
+   * Removes every object below `directory` (`a/b`: those whose keys start with `a/b/`), and all that a listing of
+   * directories would still show of it. Others that write there meanwhile may keep what they wrote, or lose it.
+   */
+  removeBelow(directory: string): Promise<void>;
   /** Every object whose key starts with `prefix`, in no promised order. */
   list(prefix: string): AsyncIterable<ObjectEntry>;
   /** Opens a new appender at a key that nobody else uses. */

@@ -1,6 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { expectFailure, mebibyte, pattern, readAll, type CurrentDriver } from './driver-under-test.ts';
+import {
+  expectFailure,
+  listKeys,
+  mebibyte,
+  pattern,
+  readAll,
+  type CurrentDriver,
+} from './driver-under-test.ts';
 
 const badKeys = [
   '',
@@ -118,6 +125,19 @@ function describeKeys(current: CurrentDriver): void {
     await current().put('object', pattern(10, 2));
     expect((await readAll(current(), 'object'))?.equals(pattern(10, 2))).toBe(true);
     await current().remove(['object']);
+  });
+
+  it('removes what is below a directory, and nothing beside it', async () => {
+    for (const key of ['a/b/c/one', 'a/b/two', 'a/bc', 'a/b.c/d']) await current().put(key, pattern(3));
+    await current().removeBelow('a/b');
+    await current().removeBelow('a/b');
+    expect(await listKeys(current(), '')).toEqual(['a/b.c/d', 'a/bc']);
+    await current().put('a/b/two', pattern(4));
+    expect((await current().stat('a/b/two'))?.size).toBe(4);
+    await current().removeBelow('a');
+    for (const key of ['', '..', 'a/../b', '/']) {
+      await expectFailure(current().removeBelow(key), 'STORAGE_FAILED');
+    }
   });
 
   it('removes objects, and once more without an error', async () => {

@@ -1,4 +1,5 @@
 import { rmdirSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type {
   Appender,
@@ -80,6 +81,15 @@ export class FilesystemDriver implements StorageDriver {
       } catch (error) {
         throw filesystemError(error, 'remove', path);
       }
+    }
+  }
+
+  async removeBelow(directory: string): Promise<void> {
+    const path = this.#pathOf(directory);
+    try {
+      await rm(path, { recursive: true, force: true, maxRetries: 3 });
+    } catch (error) {
+      throw filesystemError(error, 'remove', path);
     }
   }
 

@@ -157,6 +157,13 @@ export class MemoryDriver implements StorageDriver {
     }
   }
 
+  async removeBelow(directory: string): Promise<void> {
+    assertStorageKey(directory);
+    for (const [key] of Array.from(this.#objects)) {
+      if (key.startsWith(`${directory}/`)) this.#objects.delete(key);
+    }
+  }
+
   async *list(prefix: string): AsyncGenerator<ObjectEntry> {
     assertKeyPrefix(prefix);
     for (const [key, { size, modifiedAt }] of Array.from(this.#objects)) {
