@@ -15,7 +15,7 @@ async function run(command: Command): Promise<number> {
       process.stdout.write(`entrepot ${version}\n`);
       return 0;
     case 'serve':
-      return await serveCommand(loadConfig(process.env));
+      return await serveCommand(loadConfig(process.env), command.app);
     case 'migrate':
       return await migrateCommand(loadConfig(process.env));
     case 'reset-password':

@@ -21,7 +21,13 @@ interface Running {
 
 /** What may be chosen when a {@link Database} is opened. */
 export interface DatabaseOptions {
+  /** PostgreSQL, or a pooler in front of it (PgBouncer, also in transaction mode) when `direct` is given. */
   readonly connection: ConnectionOptions;
+  /**
+   * The way past the pooler. Statements are then sent without names, since a pooler gives each transaction another
+   * connection, which has not prepared them.
+   */
+  readonly direct?: ConnectionOptions;
   /** Connections for statements and transactions together; default 20. */
   readonly poolSize?: number;
 }
@@ -35,10 +41,13 @@ export class Database {
   readonly #source: DataSource;
   readonly #pool: pg.Pool;
   readonly #running = new AsyncLocalStorage<Running>();
+  readonly #prepares: boolean;
+  /** For connections of one's own that keep something: lanes, listeners, queues. Never through a pooler. */
   readonly connection: ConnectionOptions;
 
-  private constructor(connection: ConnectionOptions, source: DataSource, pool: pg.Pool) {
-    this.connection = connection;
+  private constructor(options: DatabaseOptions, source: DataSource, pool: pg.Pool) {
+    this.connection = options.direct ?? options.connection;
+    this.#prepares = options.direct === undefined;
     this.#source = source;
     this.#pool = pool;
   }
@@ -67,15 +76,17 @@ export class Database {
     const pool = poolOf(source);
     // a connection that dies while idle is replaced by the next request; without a listener it would end the process
     pool.on('error', () => undefined);
-    return new Database(options.connection, source, pool);
+    return new Database(options, source, pool);
   }
 
   /**
-   * Runs a named, prepared statement in the running transaction, or on its own. Use this for everything that
-   * requests do; {@link query} is for statements that are put together at run time.
+   * Runs a named statement in the running transaction, or on its own; prepared once a connection, but not through a
+   * pooler. Use this for everything that requests do; {@link query} is for statements that are put together at run
+   * time.
    */
   async run<Row extends object>(what: Statement<Row>, values: readonly unknown[] = []): Promise<Row[]> {
-    return await this.#send<Row>({ name: what.name, text: what.sql, values: [...values] });
+    const name = this.#prepares ? { name: what.name } : {};
+    return await this.#send<Row>({ ...name, text: what.sql, values: [...values] });
   }
 
   /** Runs SQL that is not prepared: lists with optional filters, searches that need their own plan. */

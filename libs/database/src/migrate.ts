@@ -22,6 +22,9 @@ export async function migrate(connection: ConnectionOptions): Promise<MigrationR
     await client.connect();
     await client.query(`CREATE TABLE IF NOT EXISTS schema_migration (
       name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`);
+    await client.query(
+      'ALTER TABLE schema_migration ADD COLUMN IF NOT EXISTS ends_older boolean NOT NULL DEFAULT false',
+    );
     const applied: string[] = [];
     for (const migration of await pending(client)) {
       if (await apply(client, migration)) applied.push(migration.name);
@@ -73,7 +76,10 @@ async function apply(client: pg.Client, migration: Migration): Promise<boolean> 
       ]);
       if (rowCount === 0) {
         await client.query(migration.sql);
-        await client.query('INSERT INTO schema_migration (name) VALUES ($1)', [migration.name]);
+        await client.query('INSERT INTO schema_migration (name, ends_older) VALUES ($1, $2)', [
+          migration.name,
+          migration.endsOlder === true,
+        ]);
       }
       await client.query('COMMIT');
       return rowCount === 0;

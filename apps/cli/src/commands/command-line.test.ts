@@ -4,6 +4,9 @@ import { parseCommandLine } from './command-line.ts';
 describe('parseCommandLine', () => {
   it.each([
     [['serve'], { name: 'serve' }],
+    [['serve', 'registry'], { name: 'serve', app: 'registry' }],
+    [['serve', 'core'], { name: 'serve', app: 'core' }],
+    [['serve', 'jobservice'], { name: 'serve', app: 'jobservice' }],
     [['migrate'], { name: 'migrate' }],
     [['admin', 'reset-password'], { name: 'reset-password', user: 'admin' }],
     [['admin', 'reset-password', '--user', 'root'], { name: 'reset-password', user: 'root' }],
@@ -16,6 +19,7 @@ describe('parseCommandLine', () => {
 
   it('says what was meant', () => {
     expect(() => parseCommandLine(['migrat'])).toThrow(/did you mean migrate\?/);
+    expect(() => parseCommandLine(['serve', 'jobservise'])).toThrow(/did you mean serve jobservice\?/);
   });
 
   it('shows the usage when nothing is near', () => {

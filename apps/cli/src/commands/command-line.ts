@@ -2,16 +2,26 @@ import { parseArgs } from 'node:util';
 import { AppError } from '@entrepot/errors/app-error';
 import { nearestName } from '../config/nearest-name.ts';
 
+const appNames = ['registry', 'core', 'jobservice'] as const;
+
+/** The apps that can be processes of their own. */
+export type AppName = (typeof appNames)[number];
+
 /** What the command line asks for. */
 export type Command =
-  | { readonly name: 'serve' | 'migrate' | 'help' | 'version' }
+  | { readonly name: 'migrate' | 'help' | 'version' }
+  /** Without an app: all of them, behind one port. */
+  | { readonly name: 'serve'; readonly app?: AppName }
   | { readonly name: 'reset-password'; readonly user: string };
 
 /** The text of `--help`. */
 export const usage = `Usage: entrepot <command>
 
   serve                    starts everything behind one port
-  migrate                  brings the database to this version, while the server is stopped
+  serve registry           starts one app as a process of its own: docs/guides/services.md
+  serve core
+  serve jobservice
+  migrate                  brings the database to this version
   admin reset-password     makes a new password for the administrator and prints it
     --user <name>          of another administrator than admin
 
@@ -20,7 +30,7 @@ export const usage = `Usage: entrepot <command>
 Settings are environment variables: docs/reference/configuration.md lists them.
 `;
 
-const commands = ['serve', 'migrate', 'admin reset-password'];
+const commands = ['serve', ...appNames.map((app) => `serve ${app}`), 'migrate', 'admin reset-password'];
 
 /** Reads the arguments after the program's name. Throws `BAD_REQUEST` with what is meant instead. */
 export function parseCommandLine(args: readonly string[]): Command {
@@ -31,6 +41,8 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (values.user !== undefined && words !== 'admin reset-password') {
     throw new AppError('BAD_REQUEST', '--user goes with admin reset-password only');
   }
+  const app = appNames.find((name) => words === `serve ${name}`);
+  if (app !== undefined) return { name: 'serve', app };
   switch (words) {
     case 'serve':
     case 'migrate':

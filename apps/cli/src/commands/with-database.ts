@@ -7,7 +7,7 @@ import { findRunningConnection } from '@entrepot/embedded-postgres/embedded-post
 import { AppError } from '@entrepot/errors/app-error';
 import type { Config } from '../config/config.ts';
 import { findInstance, takeInstanceLock } from '../serve/instance-lock.ts';
-import { connect, openDatabase } from '../serve/open-database.ts';
+import { connect, openDatabase, outsideDatabase, type OutsideDatabase } from '../serve/open-database.ts';
 import type { ProcessOutput } from '../serve/process-log.ts';
 import { Teardown } from '../serve/teardown.ts';
 
@@ -31,31 +31,44 @@ export async function withStoppedProduct<T>(
   }
 }
 
+/** Throws `CONFIG_INVALID` while the whole product runs on a data directory, which may not be there at all. */
+export async function refuseWhileServed(dataDir: string): Promise<void> {
+  const holder = await findInstance(dataDir);
+  if (holder === undefined) return;
+  throw new AppError(
+    'CONFIG_INVALID',
+    `the data directory ${dataDir} is in use by another Entrepot (process ${holder}): stop that one first`,
+  );
+}
+
 /**
- * Works on the database whether the server runs or not: through the running one's own database, when its schema
- * is this version's, so that nothing changes under the server.
+ * Works on the database whether the server runs or not: through the running one's own database, or the operator's,
+ * when its schema is this version's, so that nothing changes under the server.
  */
 export async function withDatabase<T>(config: Config, output: ProcessOutput, work: Work<T>): Promise<T> {
-  const dataDir = resolve(config.data);
-  if ((await findInstance(dataDir)) === undefined) return await withStoppedProduct(config, output, work);
-  const connection =
-    config.databaseUrl === undefined ? await findRunningConnection(dataDir) : { url: config.databaseUrl };
-  if (connection === undefined) {
-    throw new AppError(
-      'UNAVAILABLE',
-      'the server that runs on this data directory is starting or stopping: try again shortly',
-    );
-  }
-  if ((await listPendingMigrations(connection)).length > 0) {
+  const where = outsideDatabase(config) ?? (await findServed(resolve(config.data)));
+  if (where === undefined) return await withStoppedProduct(config, output, work);
+  if ((await listPendingMigrations(where.direct ?? where.connection)).length > 0) {
     throw new AppError(
       'CONFIG_INVALID',
-      'the running server is of another version: stop it first, or use its own command',
+      'the database is of an older version than this command: run entrepot migrate, or the command of its version',
     );
   }
-  const database = await connect(connection, 4);
+  const database = await connect(where, 4);
   try {
     return await work(database);
   } finally {
     await database.close();
   }
+}
+
+/** The embedded database of the product that runs on a data directory; `undefined` when none does. */
+async function findServed(dataDir: string): Promise<OutsideDatabase | undefined> {
+  if ((await findInstance(dataDir)) === undefined) return undefined;
+  const connection = await findRunningConnection(dataDir);
+  if (connection !== undefined) return { connection };
+  throw new AppError(
+    'UNAVAILABLE',
+    'the server that runs on this data directory is starting or stopping: try again shortly',
+  );
 }

@@ -49,6 +49,12 @@ export const configSchema = z
       .optional()
       .meta({ secret: true })
       .describe('A PostgreSQL (15 or newer) of your own, as `postgresql://…`, instead of the embedded one.'),
+    databaseDirectUrl: postgresUrl()
+      .optional()
+      .meta({ secret: true })
+      .describe(
+        'The same database past its pooler, when `ENTREPOT_DATABASE_URL` names a pooler (PgBouncer, also in transaction mode): for the few connections that keep something.',
+      ),
     databaseConnections: integer({ min: 4, max: 1000 })
       .default(20)
       .describe('Connections to the database for statements and transactions.'),
@@ -90,9 +96,9 @@ export const configSchema = z
       ),
     readOnly: flag().default(false).describe('Refuses every write: pulls go on.'),
     drainSeconds: integer({ min: 0, max: 300 })
-      .default(0)
+      .optional()
       .describe(
-        'How long requests are still taken after the readiness check has begun to fail, when stopping.',
+        'How long requests are still taken after the readiness check has begun to fail, when stopping. Default: 0 for `serve`, 5 for `serve` of one app.',
       ),
     logLevel: choice(['trace', 'debug', 'info', 'warn', 'error'])
       .default('info')

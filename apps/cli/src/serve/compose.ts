@@ -28,8 +28,8 @@ export interface ComposeOptions {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly teardown: Teardown;
-  /** Resolves while new requests are welcome: rejects once the process has begun to stop. */
-  readonly readiness: () => Promise<void>;
+  /** What core shows of the installation beside itself and the database, by name; each resolves when it is well. */
+  readonly health: Readonly<Record<string, () => Promise<void>>>;
 }
 
 /** The apps that answer requests. */
@@ -40,6 +40,7 @@ export interface Apps {
 
 /** Makes what the apps share, then the apps, and starts them. */
 export async function composeApps(options: ComposeOptions): Promise<Apps> {
+  await makeSigningKey(options);
   const access = await startAccess(options);
   const registry = await startRegistry(options, access);
   const core = await startCore(options, access);
@@ -47,22 +48,21 @@ export async function composeApps(options: ComposeOptions): Promise<Apps> {
   return { registry, core };
 }
 
-interface Access {
+/** Makes the first key that signs tokens, unless there is one. */
+export async function makeSigningKey({ config, database, box }: ComposeOptions): Promise<void> {
+  await rotateSigningKeys(database, box, { algorithm: config.tokenAlgorithm });
+}
+
+/** What the apps that answer requests know callers by. */
+export interface Access {
   readonly verifier: TokenVerifier;
   readonly authenticator: Authenticator;
   readonly origins: RequestOrigins;
-  readonly tokens: TokenService;
 }
 
-async function startAccess({
-  config,
-  database,
-  box,
-  log,
-  metrics,
-  teardown,
-}: ComposeOptions): Promise<Access> {
-  await rotateSigningKeys(database, box, { algorithm: config.tokenAlgorithm });
+/** Begins to follow the keys that tokens are verified with. */
+export async function startAccess(options: ComposeOptions): Promise<Access> {
+  const { config, database, log, metrics, teardown } = options;
   const keys = new KeyRing({ load: () => loadVerificationKeys(database), clock, log });
   await keys.start();
   teardown.add('signing keys', 1_000, async () => keys.stop());
@@ -72,19 +72,11 @@ async function startAccess({
     onRefusal: (source) => metrics.loginFailures.with({ source }).add(),
   });
   const origins = new RequestOrigins(new TrustedProxies(config.trustedProxies), log);
-  const tokens = new TokenService({
-    database,
-    authenticator,
-    signingKey: new ActiveSigningKey(database, box, clock),
-    clock,
-    lifetimeSeconds: config.tokenSeconds,
-    verifier,
-    firstPush: config.projectByFirstPush,
-  });
-  return { verifier, authenticator, origins, tokens };
+  return { verifier, authenticator, origins };
 }
 
-async function startRegistry(options: ComposeOptions, access: Access): Promise<Registry> {
+/** Puts the registry together and starts it. */
+export async function startRegistry(options: ComposeOptions, access: Access): Promise<Registry> {
   const { config, database, store, box, log, metrics, teardown } = options;
   const { verifier, authenticator, origins } = access;
   const registry = createRegistry(
@@ -108,9 +100,10 @@ async function startRegistry(options: ComposeOptions, access: Access): Promise<R
   return registry;
 }
 
-async function startCore(options: ComposeOptions, access: Access): Promise<Core> {
-  const { config, database, store, log, metrics, teardown } = options;
-  const { authenticator, tokens, origins } = access;
+/** Puts core together and starts it. */
+export async function startCore(options: ComposeOptions, access: Access): Promise<Core> {
+  const { config, database, log, metrics, teardown } = options;
+  const { authenticator, origins } = access;
   const denials = new DenialRecord({
     database,
     log,
@@ -122,16 +115,29 @@ async function startCore(options: ComposeOptions, access: Access): Promise<Core>
       readOnly: config.readOnly,
       externalUrl: config.externalUrl,
       storageDriver: config.storageDriver,
-      health: { registry: options.readiness, storage: () => store.driver.probe() },
+      health: options.health,
     },
-    { database, authenticator, tokens, origins, denials, log, metrics },
+    { database, authenticator, tokens: createTokens(options, access), origins, denials, log, metrics },
   );
   await core.start();
   teardown.add('core', 1_000, () => core.stop());
   return core;
 }
 
-async function startJobservice({
+function createTokens({ config, database, box }: ComposeOptions, access: Access): TokenService {
+  return new TokenService({
+    database,
+    authenticator: access.authenticator,
+    signingKey: new ActiveSigningKey(database, box, clock),
+    clock,
+    lifetimeSeconds: config.tokenSeconds,
+    verifier: access.verifier,
+    firstPush: config.projectByFirstPush,
+  });
+}
+
+/** Puts jobservice together and starts it. */
+export async function startJobservice({
   config,
   database,
   store,

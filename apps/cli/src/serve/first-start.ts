@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ensureAdministrator } from '@entrepot/access/bootstrap';
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
+import { AppError } from '@entrepot/errors/app-error';
 import { generatePassword } from '@entrepot/identity/password-policy';
 import { writePrivateFile } from './private-file.ts';
 
@@ -44,6 +45,21 @@ export async function makeFirstAdministrator(
   if (kept === undefined) await writePrivateFile(file, `${password}\n`);
   await ensureAdministrator(database, password);
   return { kind: 'made', password, file };
+}
+
+/**
+ * Makes the administrator of an installation that shares no data directory, with the password of the setting. Throws
+ * `CONFIG_INVALID` when one has to be made and the setting is not there: nobody would ever see one made here.
+ */
+export async function makeSharedAdministrator(database: Database, given: string | undefined): Promise<void> {
+  if ((await database.run(findAdministrator)).length > 0) return;
+  if (given === undefined) {
+    throw new AppError(
+      'CONFIG_INVALID',
+      'the database has no administrator yet: set ENTREPOT_ADMIN_PASSWORD for the first start of core',
+    );
+  }
+  await ensureAdministrator(database, given);
 }
 
 async function readKept(file: string): Promise<string | undefined> {

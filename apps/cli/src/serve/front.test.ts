@@ -49,6 +49,23 @@ describe('the front', () => {
     expect(await get(port, '/api/v2.0/ping')).toBe('core');
   });
 
+  it('says that another process serves what it has no app for', async () => {
+    const front = new Front({ registry: { handle: say('registry') } }, undefined, log);
+    const port = await front.start('127.0.0.1', 0);
+    onTestFinished(() => front.stop(0));
+    expect(await get(port, '/v2/')).toBe('registry');
+    const answer = await fetch(`http://127.0.0.1:${port}/api/v2.0/ping`);
+    expect(answer.status).toBe(404);
+    expect(await answer.text()).toContain('another process serves this path');
+  });
+
+  it('answers while it drains, and keeps no connection', async () => {
+    const { front, port } = await startFront(say('registry'));
+    front.beginToDrain();
+    const answer = await fetch(`http://127.0.0.1:${port}/v2/`);
+    expect([await answer.text(), answer.headers.get('connection')]).toEqual(['registry', 'close']);
+  });
+
   it('never ends a request for its length, and waits for headers half a minute', async () => {
     const { front } = await startFront(say(''));
     expect(front.server.requestTimeout).toBe(0);

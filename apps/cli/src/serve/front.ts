@@ -40,13 +40,15 @@ const serverOptions = {
 /** The one port: takes connections, tells the registry's requests from all others, and ends them in good order. */
 export class Front {
   readonly server: Server;
-  readonly #apps: FrontApps;
+  readonly #apps: Partial<FrontApps>;
   readonly #open = new OpenAnswers();
   readonly #refused = new WeakSet<ServerResponse>();
   readonly #log: Logger;
+  #draining = false;
   #refusing = false;
 
-  constructor(apps: FrontApps, tls: TlsMaterial | undefined, log: Logger) {
+  /** An app that is left out runs in another process: its requests are not found here. */
+  constructor(apps: Partial<FrontApps>, tls: TlsMaterial | undefined, log: Logger) {
     this.#apps = apps;
     this.#log = log;
     const take = (req: IncomingMessage, res: ServerResponse): void => this.#take(req, res);
@@ -65,6 +67,11 @@ export class Front {
   /** Uses another certificate for the connections to come. */
   renewTls(material: TlsMaterial): void {
     if (this.server instanceof HttpsServer) this.server.setSecureContext(material);
+  }
+
+  /** Ends every connection with the answer that it gets next, so that proxies keep none for a process that stops. */
+  beginToDrain(): void {
+    this.#draining = true;
   }
 
   /**
@@ -105,8 +112,10 @@ export class Front {
       this.#refuse(res);
       return;
     }
+    if (this.#draining) res.shouldKeepAlive = false;
     const app = isRegistryPath(req.url ?? '/') ? this.#apps.registry : this.#apps.core;
-    app.handle(req, res);
+    if (app === undefined) answerAstray(req, res);
+    else app.handle(req, res);
   }
 
   #refuse(res: ServerResponse): void {
@@ -120,6 +129,22 @@ export class Front {
 export function isRegistryPath(url: string): boolean {
   if (!url.startsWith('/v2')) return false;
   return url.length === 3 || url[3] === '/' || url[3] === '?';
+}
+
+const astray = JSON.stringify({
+  errors: [
+    {
+      code: 'NOT_FOUND',
+      message: 'another process serves this path: let the proxy send /v2/ to registry and all else to core',
+    },
+  ],
+});
+
+// whatever body comes with it ends with the connection
+function answerAstray(req: IncomingMessage, res: ServerResponse): void {
+  res.shouldKeepAlive = false;
+  res.writeHead(404, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(astray) });
+  res.end(req.method === 'HEAD' ? undefined : astray);
 }
 
 const longestLinger = 700;

@@ -1,7 +1,8 @@
 import type { ConnectionOptions } from '@entrepot/database/connection-options';
-import { Database } from '@entrepot/database/database';
+import { Database, type DatabaseOptions } from '@entrepot/database/database';
 import { sqlState } from '@entrepot/database/database-error';
 import { migrate } from '@entrepot/database/migrate';
+import { statement } from '@entrepot/database/statement';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '@entrepot/embedded-postgres/embedded-postgres';
 import { AppError, isAppError } from '@entrepot/errors/app-error';
 import { migrateQueues } from '@entrepot/jobs/wake-queue';
@@ -22,16 +23,51 @@ export interface OpenDatabaseOptions {
 }
 
 const oldestServer = 150_000;
+const ask = statement<{ one: number }>('process.ask', 'SELECT 1 AS one');
+
+/** Resolves when the database answers. */
+export async function askDatabase(database: Database): Promise<void> {
+  await database.run(ask);
+}
 
 /** Starts the embedded PostgreSQL unless `ENTREPOT_DATABASE_URL` names another, and brings its schema to this version. */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
-  const { config, log, teardown } = options;
-  const { databaseUrl } = config;
-  const connection = databaseUrl === undefined ? await startServer(options) : { url: databaseUrl };
-  const migrated = migrateAll(connection);
-  const applied = await (databaseUrl === undefined ? migrated : migrated.catch(cannotUse));
+  const { config, log } = options;
+  const outside = outsideDatabase(config);
+  if (outside !== undefined) {
+    await migrateOutside(outside, log);
+    return await connectUntilTeardown(outside, options);
+  }
+  const connection = await startServer(options);
+  logMigrations(await migrateAll(connection), log);
+  return await connectUntilTeardown({ connection }, options);
+}
+
+/** How to reach a PostgreSQL of the operator's own; `undefined` when the settings name none. */
+export type OutsideDatabase = Pick<DatabaseOptions, 'connection' | 'direct'>;
+
+/** The database that `ENTREPOT_DATABASE_URL` names, and the way past its pooler. */
+export function outsideDatabase({ databaseUrl, databaseDirectUrl }: Config): OutsideDatabase | undefined {
+  if (databaseUrl === undefined) return undefined;
+  const direct = databaseDirectUrl === undefined ? {} : { direct: { url: databaseDirectUrl } };
+  return { connection: { url: databaseUrl }, ...direct };
+}
+
+/** Brings the schema of an operator's own database to this version, past any pooler. */
+export async function migrateOutside({ connection, direct }: OutsideDatabase, log: Logger): Promise<void> {
+  logMigrations(await migrateAll(direct ?? connection).catch(cannotUse), log);
+}
+
+function logMigrations(applied: readonly string[], log: Logger): void {
   if (applied.length > 0) log.info({ applied }, 'database migrated');
-  const database = await connect(connection, config.databaseConnections);
+}
+
+/** Opens a migrated database, until the teardown. Throws `CONFIG_INVALID` when its server is too old. */
+export async function connectUntilTeardown(
+  where: OutsideDatabase,
+  { config, teardown }: Pick<OpenDatabaseOptions, 'config' | 'teardown'>,
+): Promise<Database> {
+  const database = await connect(where, config.databaseConnections);
   teardown.add('database connections', 1_000, () => database.close());
   return database;
 }
@@ -55,8 +91,8 @@ function cannotUse(error: unknown): never {
 }
 
 /** Opens a database whose schema is this version's already. Throws `CONFIG_INVALID` when its server is too old. */
-export async function connect(connection: ConnectionOptions, poolSize: number): Promise<Database> {
-  const database = await Database.connect({ connection, poolSize });
+export async function connect(where: OutsideDatabase, poolSize: number): Promise<Database> {
+  const database = await Database.connect({ ...where, poolSize });
   const [row] = await database.query<{ version: string }>(
     "SELECT current_setting('server_version_num') AS version",
   );

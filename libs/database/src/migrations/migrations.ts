@@ -10,6 +10,11 @@ export interface Migration {
   /** Sorts after every earlier one, never changes once released. */
   readonly name: string;
   readonly sql: string;
+  /**
+   * Takes away what the release before still uses: processes that do not know this step refuse to start on it. All
+   * other steps leave them running, so that processes of two releases work side by side.
+   */
+  readonly endsOlder?: true;
 }
 
 /** Every step, in order. */

@@ -3,13 +3,11 @@ import type { InputOf, ResultOf } from '@entrepot/api-contract/operation';
 import type { getHealth, getPing, getSystemInfo, getVersion } from '@entrepot/api-contract/system';
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
+import { checkHealth } from '@entrepot/telemetry/health-check';
 import type { CoreConfig } from '../../core-config.ts';
 import type { Caller } from '../../http/caller.ts';
 
 const ask = statement<{ one: number }>('system.ask', 'SELECT 1 AS one');
-
-/** Milliseconds after which a part that has not answered counts as unwell. */
-const patience = 3_000;
 
 /** Milliseconds for which an answer about the parts holds. */
 const healthMilliseconds = 1_000;
@@ -44,7 +42,7 @@ export class SystemService {
       database: async () => void (await this.#database.run(ask)),
       ...this.#config.health,
     };
-    const checks = Object.entries(parts).map(([name, check]) => examine(name, check));
+    const checks = Object.entries(parts).map(([name, check]) => checkHealth(name, check));
     const components = await Promise.all(checks);
     const status = components.every((each) => each.status === 'healthy') ? 'healthy' : 'unhealthy';
     return { status, components };
@@ -81,23 +79,5 @@ export class SystemService {
       read_only: readOnly,
       notification_enable: true,
     };
-  }
-}
-
-async function examine(
-  name: string,
-  check: () => Promise<void>,
-): Promise<{ name: string; status: 'healthy' | 'unhealthy'; error?: string }> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${patience} ms`)), patience);
-  });
-  try {
-    await Promise.race([check(), late]);
-    return { name, status: 'healthy' };
-  } catch (error) {
-    return { name, status: 'unhealthy', error: error instanceof Error ? error.message : 'failed' };
-  } finally {
-    clearTimeout(timer);
   }
 }

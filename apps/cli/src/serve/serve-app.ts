@@ -1,0 +1,121 @@
+import { ensureSecretKey } from '@entrepot/access/bootstrap';
+import { SecretBox } from '@entrepot/identity/secret-box';
+import { createMetrics } from '@entrepot/telemetry/metrics';
+import type { AppName } from '../commands/command-line.ts';
+import type { Config } from '../config/config.ts';
+import { version } from '../version.ts';
+import { awaitSchema } from './await-schema.ts';
+import {
+  makeSigningKey,
+  startAccess,
+  startCore,
+  startJobservice,
+  startRegistry,
+  type ComposeOptions,
+} from './compose.ts';
+import { makeSharedAdministrator } from './first-start.ts';
+import type { FrontApps } from './front.ts';
+import { openMetrics } from './metrics-server.ts';
+import { askDatabase, connectUntilTeardown } from './open-database.ts';
+import { openStorage } from './open-storage.ts';
+import type { ProcessOutput } from './process-log.ts';
+import { PublicPort } from './public-port.ts';
+import { Readiness, type Part } from './readiness.ts';
+import type { RunningProduct } from './running-product.ts';
+import { requireServiceSettings } from './service-settings.ts';
+import { checkStorageIdentity } from './storage-identity.ts';
+import { Teardown } from './teardown.ts';
+import { trimMemory } from './trim-memory.ts';
+
+const usualDrainSeconds = 5;
+
+/** Starts one app in this process, beside others on the same database and storage. */
+export function serveApp(app: AppName, config: Config, output: ProcessOutput): RunningProduct {
+  return new AppProcess(app, config, output);
+}
+
+class AppProcess implements RunningProduct {
+  readonly drainSeconds: number;
+  readonly ready: Promise<void>;
+  readonly #app: AppName;
+  readonly #config: Config;
+  readonly #output: ProcessOutput;
+  readonly #teardown: Teardown;
+  readonly #stopping = new AbortController();
+
+  constructor(app: AppName, config: Config, output: ProcessOutput) {
+    this.#app = app;
+    this.#config = config;
+    this.#output = output;
+    // nobody sends requests to jobservice, and its tasks are given back at once
+    this.drainSeconds = app === 'jobservice' ? 0 : (config.drainSeconds ?? usualDrainSeconds);
+    this.#teardown = new Teardown(output.log);
+    this.ready = this.#start();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.ready.catch(() => undefined);
+    await this.#teardown.run();
+  }
+
+  abandon(): void {
+    // the database is somebody else's
+  }
+
+  onLoss(): void {
+    // a database that is away comes back, and is waited for
+  }
+
+  async #start(): Promise<void> {
+    const config = this.#config;
+    const { log } = this.#output;
+    const teardown = this.#teardown;
+    const settings = requireServiceSettings(config);
+    const port = await this.#probePort();
+    const metrics = createMetrics();
+    const readiness = new Readiness(this.#stopping.signal);
+    await openMetrics(config, { metrics, readiness }, { log, teardown });
+    await awaitSchema({ where: settings.where, log, signal: this.#stopping.signal });
+    const database = await connectUntilTeardown(settings.where, { config, teardown });
+    const box = new SecretBox(settings.secretKey);
+    await ensureSecretKey(database, box);
+    const { store, place } = await openStorage(config, config.data);
+    await checkStorageIdentity(database, store, place);
+    const parts: readonly Part[] = [
+      { name: 'database', needed: true, check: () => askDatabase(database) },
+      // a push and a pull end there; core only shows it
+      { name: 'storage', needed: this.#app === 'registry', check: () => store.driver.probe() },
+    ];
+    const health = Object.fromEntries(parts.slice(1).map(({ name, check }) => [name, check]));
+    const apps = await this.#startApp({ config, database, store, box, log, metrics, teardown, health });
+    this.#stopping.signal.throwIfAborted();
+    const url = await port?.open(apps);
+    readiness.begin(parts);
+    log.info({ app: this.#app, version, ...(url === undefined ? {} : { url }) }, 'ready');
+    await trimMemory(log);
+  }
+
+  async #probePort(): Promise<PublicPort | undefined> {
+    if (this.#app === 'jobservice') return undefined;
+    const { log } = this.#output;
+    const { drainSeconds } = this;
+    const port = new PublicPort({ config: this.#config, log, teardown: this.#teardown, drainSeconds });
+    await port.probe();
+    return port;
+  }
+
+  async #startApp(options: ComposeOptions): Promise<Partial<FrontApps>> {
+    switch (this.#app) {
+      case 'registry':
+        return { registry: await startRegistry(options, await startAccess(options)) };
+      case 'core':
+        await makeSharedAdministrator(options.database, options.config.adminPassword);
+        await makeSigningKey(options);
+        return { core: await startCore(options, await startAccess(options)) };
+      case 'jobservice':
+        await startJobservice(options);
+        return {};
+    }
+  }
+}
