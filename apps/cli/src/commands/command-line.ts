@@ -41,14 +41,21 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (values.user !== undefined && words !== 'admin reset-password') {
     throw new AppError('BAD_REQUEST', '--user goes with admin reset-password only');
   }
+  return findServe(words) ?? otherCommand(words, values.user);
+}
+
+function findServe(words: string): Command | undefined {
+  if (words === 'serve') return { name: 'serve' };
   const app = appNames.find((name) => words === `serve ${name}`);
-  if (app !== undefined) return { name: 'serve', app };
+  return app === undefined ? undefined : { name: 'serve', app };
+}
+
+function otherCommand(words: string, user: string | undefined): Command {
   switch (words) {
-    case 'serve':
     case 'migrate':
       return { name: words };
     case 'admin reset-password':
-      return { name: 'reset-password', user: values.user ?? 'admin' };
+      return { name: 'reset-password', user: user ?? 'admin' };
     case '':
       return { name: 'help' };
     default:
