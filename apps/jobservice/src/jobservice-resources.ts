@@ -10,6 +10,8 @@ import type { Metrics } from '@entrepot/telemetry/metrics';
 export interface JobserviceConfig {
   readonly queue: QueueConnection;
   readonly signingKeys: SigningKeyPolicy;
+  /** Whether the storage gets the files of distribution's layout. */
+  readonly linkMirror: boolean;
   /** Tasks of one queue at a time; default 2. */
   readonly concurrency?: number;
 }

@@ -35,7 +35,7 @@ afterAll(() => test.close());
 async function start(metrics = createMetrics({ processMetrics: false })): Promise<void> {
   const queue = { kind: 'postgres', connection: test.connection } as const;
   running = createJobservice(
-    { queue, signingKeys: { algorithm: 'EdDSA' } },
+    { queue, signingKeys: { algorithm: 'EdDSA' }, linkMirror: false },
     { database, store, box, log, metrics },
   );
   await running.start();

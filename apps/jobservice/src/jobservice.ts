@@ -4,6 +4,7 @@ import { JobQueue } from '@entrepot/jobs/job-queue';
 import { WakeQueue } from '@entrepot/jobs/wake-queue';
 import { outboxChannel } from '@entrepot/jobs/wakeup';
 import { Workers } from '@entrepot/jobs/workers';
+import { turnMirror } from '@entrepot/mirror/marks';
 import { createHandlers } from './handlers/all.ts';
 import type { JobserviceConfig, JobserviceResources } from './jobservice-resources.ts';
 import { OutboxRelay } from './outbox-relay.ts';
@@ -50,6 +51,7 @@ export function createJobservice(config: JobserviceConfig, resources: Jobservice
 
   return {
     start: async () => {
+      await turnMirror(database, config.linkMirror);
       await scheduler.prepare();
       reportQueues(database, metrics);
       workers.start();

@@ -24,6 +24,11 @@ const relay = statement<RelayedRow>(
      WHERE turn.ours AND o.fact = ANY ($5::text[]) ORDER BY o.id LIMIT $1 FOR UPDATE OF o SKIP LOCKED
    ), gone AS (
      DELETE FROM outbox o USING taken t WHERE o.id = t.id
+   ), marked AS (
+     INSERT INTO mirror_mark (repository_id, item)
+     SELECT DISTINCT (t.payload ->> 'repositoryId')::bigint, item
+     FROM taken t CROSS JOIN LATERAL mirror_items(t.fact, t.payload) item WHERE is_mirrored() AND item IS NOT NULL
+     ORDER BY 1, 2 ON CONFLICT (repository_id, item) DO UPDATE SET seq = excluded.seq
    ), made AS (
      INSERT INTO task (job, queue, key, payload)
      SELECT s.job, s.queue, CASE WHEN s.ordered THEN t.key END, jsonb_build_object('id', t.id, 'fact', t.fact,
@@ -45,7 +50,8 @@ export interface OutboxRelayOptions {
 
 /**
  * Turns facts into tasks: one row of the outbox into one task of each job that subscribed to it, and off the
- * outbox, in one transaction. So a fact is never lost and never doubled, wherever a process dies.
+ * outbox, in one transaction. So a fact is never lost and never doubled, wherever a process dies. What the link mirror
+ * has to look at is marked in the same statement: it is told things, not facts, and a thing once.
  */
 export class OutboxRelay {
   readonly #options: OutboxRelayOptions;

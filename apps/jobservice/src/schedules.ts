@@ -1,6 +1,6 @@
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
-import { expireUploads, foldUsage } from '@entrepot/jobs/definitions/content';
+import { expireUploads, foldUsage, mirrorLinks } from '@entrepot/jobs/definitions/content';
 import {
   createPartitions,
   pruneLogins,
@@ -21,6 +21,7 @@ const hour = 60 * minute;
 
 /** Every schedule of the product. */
 export const schedules: readonly Schedule[] = [
+  { job: mirrorLinks, seconds: 10 },
   { job: foldUsage, seconds: minute },
   { job: rotateSigningKey, seconds: 10 * minute },
   { job: pruneLogins, seconds: 15 * minute },

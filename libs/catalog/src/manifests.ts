@@ -54,7 +54,8 @@ const bury = statement<{ id: number }>(
      FROM buried b JOIN repository r ON r.id = b.repository_id
    ) INSERT INTO outbox (fact, key, payload)
      SELECT 'manifest.deleted', r.id::text, jsonb_build_object('repositoryId', r.id, 'projectId', r.project_id,
-       'repository', r.name, 'digest', encode(b.digest, 'hex'), 'mediaType', b.media_type, 'size', b.size, 'actor', $2::text)
+       'repository', r.name, 'digest', encode(b.digest, 'hex'), 'mediaType', b.media_type, 'size', b.size, 'actor', $2::text,
+       'tags', coalesce((SELECT jsonb_agg(name ORDER BY name) FROM untagged), '[]'))
      FROM buried b JOIN repository r ON r.id = b.repository_id RETURNING id`,
 );
 const untag = statement<{ id: number }>(

@@ -39,7 +39,14 @@ export const contentFacts = {
   'manifest.deleted': {
     version: 1,
     summary: 'A manifest was deleted; its tags went with it.',
-    payload: z.object({ ...inRepository, digest: digestColumn, mediaType: z.string(), size: z.int() }),
+    payload: z.object({
+      ...inRepository,
+      digest: digestColumn,
+      mediaType: z.string(),
+      size: z.int(),
+      /** The tags that went with it. */
+      tags: z.array(z.string()).optional(),
+    }),
   },
   'tag.moved': {
     version: 1,

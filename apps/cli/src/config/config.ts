@@ -64,6 +64,11 @@ export const configSchema = z
       .describe(
         'Directory of the blobs for the driver `filesystem`. Default: `storage` in the data directory.',
       ),
+    storageLinkMirror: choice(['auto', 'on', 'off'])
+      .default('auto')
+      .describe(
+        'Whether the storage also gets the files by which distribution would serve it, a few seconds after each change. `auto`: on a file system.',
+      ),
     secretKey: text()
       .min(32, { error: 'must have at least 32 characters: make one with openssl rand -base64 32' })
       .optional()

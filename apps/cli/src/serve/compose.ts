@@ -150,9 +150,14 @@ export async function startJobservice({
     {
       queue: { kind: 'postgres', connection: database.connection },
       signingKeys: { algorithm: config.tokenAlgorithm },
+      linkMirror: isMirrored(config),
     },
     { database, store, box, log, metrics },
   );
   await jobservice.start();
   teardown.add('jobservice', 1_500, () => jobservice.stop());
+}
+
+function isMirrored({ storageLinkMirror, storageDriver }: Config): boolean {
+  return storageLinkMirror === 'auto' ? storageDriver === 'filesystem' : storageLinkMirror === 'on';
 }

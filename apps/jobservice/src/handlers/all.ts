@@ -2,6 +2,7 @@ import type { JobHandler } from '@entrepot/jobs/handler';
 import { expireUploadsHandler, type UploadResources } from './expire-uploads.ts';
 import { foldUsageHandler } from './fold-usage.ts';
 import { housekeepingHandlers, type HousekeepingResources } from './housekeeping.ts';
+import { mirrorLinksHandler } from './mirror-links.ts';
 import { purgeProjectHandler } from './purge-project.ts';
 import { purgeRepositoryHandler } from './purge-repository.ts';
 
@@ -12,6 +13,7 @@ export function createHandlers(resources: HousekeepingResources & UploadResource
     purgeProjectHandler(resources),
     expireUploadsHandler(resources),
     foldUsageHandler(resources),
+    mirrorLinksHandler(resources),
     ...housekeepingHandlers(resources),
   ];
 }

@@ -4,6 +4,8 @@ import { createReviews } from './0003-create-reviews.ts';
 import { createWork } from './0004-create-work.ts';
 import { createBlobFunctions } from './0005-create-blob-functions.ts';
 import { createManifestFunctions } from './0006-create-manifest-functions.ts';
+import { createCollection } from './0007-create-collection.ts';
+import { createMirror } from './0009-create-mirror.ts';
 
 /** One step of the schema. Forward only: what a step added, a later one may replace after a release between. */
 export interface Migration {
@@ -25,4 +27,6 @@ export const migrations: readonly Migration[] = [
   { name: '0004-create-work', sql: createWork },
   { name: '0005-create-blob-functions', sql: createBlobFunctions },
   { name: '0006-create-manifest-functions', sql: createManifestFunctions },
+  { name: '0007-create-collection', sql: createCollection },
+  { name: '0009-create-mirror', sql: createMirror },
 ];

@@ -47,3 +47,13 @@ export const expireUploads = job({
   recorded: false,
   uniqueBy: () => '',
 });
+
+export const mirrorLinks = job({
+  name: 'mirror.write',
+  summary: 'Makes the files of repositories, in the layout of distribution, equal to what the database says.',
+  queue: 'content',
+  payload: z.object({}),
+  timeoutSeconds: 3600,
+  recorded: false,
+  uniqueBy: () => '',
+});
