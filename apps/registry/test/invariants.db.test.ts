@@ -139,8 +139,7 @@ describe('whatever many clients do at once to one repository, in two processes',
       `SELECT 'child' AS what FROM manifest_child c JOIN manifest m ON m.id = c.manifest_id AND m.live
          LEFT JOIN manifest k ON k.id = c.child_id AND k.live WHERE k.id IS NULL
        UNION ALL SELECT 'tag' FROM tag t LEFT JOIN manifest m ON m.id = t.manifest_id AND m.live WHERE m.id IS NULL
-       UNION ALL SELECT 'edge' FROM manifest_blob e LEFT JOIN repository_blob l USING (repository_id, blob_id) WHERE l.blob_id IS NULL
-       UNION ALL SELECT 'dead edge' FROM manifest_blob e JOIN manifest m ON m.id = e.manifest_id WHERE NOT m.live`,
+       UNION ALL SELECT 'edge' FROM manifest_blob e LEFT JOIN repository_blob l USING (repository_id, blob_id) WHERE l.blob_id IS NULL`,
     );
     expect(broken).toEqual([]);
     // the last event of each tag says where it points

@@ -5,6 +5,7 @@ import { createTestDatabase, type TestDatabase } from '@entrepot/database/testin
 import type { Digest } from '@entrepot/oci/digest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BlobPublisher } from './blob-publisher.ts';
+import type { BlobLink } from './publish-together.ts';
 import { aDigest, ContentBuilder, repositoryName, testOrigin } from './testing/content-builder.ts';
 import type { UploadIdentity } from './uploads.ts';
 
@@ -31,6 +32,16 @@ describe('blobs that are published together', () => {
     return { id: randomUUID(), repository, projectId, principal: 'user:1', algorithm: 'sha256' };
   }
 
+  function linkOf(digest: Digest, blobId: number): BlobLink {
+    return { projectId, repository, digest, blobId };
+  }
+
+  /** The rows of blobs whose bytes are about to be published. */
+  async function announced(digests: readonly Digest[]): Promise<number[]> {
+    const ends = digests.map((digest) => publisher.endUpload(anUpload(), 0, { digest, size: 7 }));
+    return (await Promise.all(ends)).map(({ id }) => id);
+  }
+
   async function stateOf(digest: Digest): Promise<unknown> {
     const [row] = await test.database.query(
       `SELECT b.state, (SELECT count(*) FROM repository_blob l WHERE l.blob_id = b.id) AS links,
@@ -43,15 +54,20 @@ describe('blobs that are published together', () => {
   it('are announced, then live and linked, one of them pushed twice', async () => {
     const digests = Array.from({ length: 10 }, () => aDigest());
     const all = [...digests, digests[0]!];
-    const states = await Promise.all(
+    const blobs = await Promise.all(
       all.map((digest) => publisher.endUpload(anUpload(), 0, { digest, size: 5 })),
     );
-    expect(new Set(states)).toEqual(new Set(['committing']));
+    expect(new Set(blobs.map(({ state }) => state))).toEqual(new Set(['committing']));
+    expect(new Set(blobs.map(({ id }) => id)).size).toBe(digests.length);
     expect(await stateOf(digests[0]!)).toEqual({ state: 'committing', links: 0, reviews: 1 });
-    await Promise.all(all.map((digest) => publisher.link(projectId, repository, digest)));
+    const links = all.map((digest, index) => linkOf(digest, blobs[index]!.id));
+    await Promise.all(links.map((link) => publisher.link(link)));
     for (const digest of digests)
       expect(await stateOf(digest)).toEqual({ state: 'live', links: 1, reviews: 1 });
-    expect(await publisher.endUpload(anUpload(), 0, { digest: digests[0]!, size: 5 })).toBe('live');
+    expect(await publisher.endUpload(anUpload(), 0, { digest: digests[0]!, size: 5 })).toEqual({
+      id: blobs[0]!.id,
+      state: 'live',
+    });
     expect(failures).toEqual([]);
   });
 
@@ -73,7 +89,7 @@ describe('blobs that are published together', () => {
   it('are revived, refused, or fill what a manifest waits for, beside others that are plain', async () => {
     const [plain, quarantined, deleting, awaited] = [aDigest(), aDigest(), aDigest(), aDigest()];
     const all = [plain, quarantined, deleting, awaited];
-    await Promise.all(all.map((digest) => publisher.endUpload(anUpload(), 0, { digest, size: 7 })));
+    const ids = await announced(all);
     const set = (digest: Digest, state: string) =>
       test.database.query('UPDATE blob SET state = $2 WHERE digest = $1', [digestToBytes(digest), state]);
     await set(quarantined, 'quarantined');
@@ -85,10 +101,10 @@ describe('blobs that are published together', () => {
     ]);
     await build.manifests.record(build.aManifest(project, sparse, { blobs: [awaited] }), testOrigin);
     const outcomes = await Promise.allSettled([
-      publisher.link(projectId, repository, plain),
-      publisher.link(projectId, repository, quarantined),
-      publisher.link(projectId, repository, deleting),
-      publisher.link(project, sparse, awaited),
+      publisher.link(linkOf(plain, ids[0]!)),
+      publisher.link(linkOf(quarantined, ids[1]!)),
+      publisher.link(linkOf(deleting, ids[2]!)),
+      publisher.link({ projectId: project, repository: sparse, digest: awaited, blobId: ids[3]! }),
     ]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
     expect(outcomes[2]).toMatchObject({ reason: { code: 'BLOB_BUSY' } });
@@ -113,16 +129,54 @@ describe('blobs that are published together', () => {
       await sleep(200);
     });
     await sleep(100);
-    expect(await publisher.endUpload(anUpload(), 0, { digest, size: 7 })).toBe('committing');
+    expect(await publisher.endUpload(anUpload(), 0, { digest, size: 7 })).toMatchObject({
+      state: 'committing',
+    });
     await open;
     expect(failures).toEqual([]);
+  });
+
+  it('are refused when the row whose bytes were seen has given way to another one', async () => {
+    const digest = aDigest();
+    const [old] = await announced([digest]);
+    await test.database.query('DELETE FROM blob WHERE id = $1', [old]);
+    const [fresh] = await announced([digest]);
+    expect(fresh).not.toBe(old);
+    await expect(publisher.link(linkOf(digest, old!))).rejects.toMatchObject({ code: 'BLOB_BUSY' });
+    expect(await stateOf(digest)).toMatchObject({ state: 'committing', links: 0 });
+    await publisher.link(linkOf(digest, fresh!));
+    expect(await stateOf(digest)).toMatchObject({ state: 'live', links: 1 });
+  });
+
+  it('begin the review of a link anew that was there, and wait for one that is being removed', async () => {
+    const digest = aDigest();
+    const [id] = await announced([digest]);
+    await publisher.link(linkOf(digest, id!));
+    const review = 'link_review WHERE blob_id = $1';
+    await test.database.query(
+      `UPDATE ${review.replace('WHERE', "SET review_after = now() - interval '23 h' WHERE")}`,
+      [id],
+    );
+    await publisher.link(linkOf(digest, id!));
+    const due = `SELECT review_after > now() - interval '1 min' AS fresh FROM ${review}`;
+    expect(await test.database.query(due, [id])).toEqual([{ fresh: true }]);
+
+    const open = test.database.transaction(async () => {
+      await test.database.query('DELETE FROM repository_blob WHERE blob_id = $1', [id]);
+      await sleep(200);
+    });
+    await sleep(100);
+    await publisher.link(linkOf(digest, id!));
+    await open;
+    expect(await stateOf(digest)).toMatchObject({ state: 'live', links: 1 });
   });
 
   it('make their repository, once, when it is not there', async () => {
     const name = repositoryName('published/new');
     const digests = [aDigest(), aDigest(), aDigest()];
-    await Promise.all(digests.map((digest) => publisher.endUpload(anUpload(), 0, { digest, size: 7 })));
-    await Promise.all(digests.map((digest) => publisher.link(projectId, name, digest)));
+    const ids = await announced(digests);
+    const links = digests.map((digest, index) => ({ ...linkOf(digest, ids[index]!), repository: name }));
+    await Promise.all(links.map((link) => publisher.link(link)));
     expect(await test.database.query('SELECT 1 FROM repository WHERE name = $1', [name])).toHaveLength(1);
     for (const digest of digests) expect(await stateOf(digest)).toMatchObject({ state: 'live', links: 1 });
   });

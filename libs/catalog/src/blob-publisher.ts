@@ -1,7 +1,6 @@
 import type { Database } from '@entrepot/database/database';
 import type { Digest } from '@entrepot/oci/digest';
-import type { RepositoryName } from '@entrepot/oci/repository-name';
-import { Blobs } from './blobs.ts';
+import { Blobs, type AnnouncedBlob } from './blobs.ts';
 import {
   endTogether,
   linkTogether,
@@ -16,7 +15,7 @@ import { Uploads, type UploadIdentity } from './uploads.ts';
 export class BlobPublisher {
   readonly #blobs: Blobs;
   readonly #uploads: Uploads;
-  readonly #end: PushLane<EndedUpload, string>;
+  readonly #end: PushLane<EndedUpload, AnnouncedBlob | 'alone' | 'unknown'>;
   readonly #link: PushLane<BlobLink, LinkOutcome>;
 
   constructor(database: Database, onFailure: PushFailureListener) {
@@ -26,26 +25,26 @@ export class BlobPublisher {
     this.#link = new PushLane(database, linkTogether, onFailure);
   }
 
-  /** As {@link Uploads.close}. Returns the state of the blob. */
+  /** As {@link Uploads.close}. */
   async endUpload(
     upload: UploadIdentity,
     generation: number,
     blob: { digest: Digest; size: number },
-  ): Promise<string> {
-    const state = generation === 0 ? await this.#end.change({ upload, ...blob }) : 'alone';
-    if (state === 'alone') return (await this.#uploads.close(upload, generation, blob)).state;
-    return state === 'unknown' ? await this.announce(blob.digest, blob.size) : state;
+  ): Promise<AnnouncedBlob> {
+    const announced = generation === 0 ? await this.#end.change({ upload, ...blob }) : 'alone';
+    if (announced === 'alone') return await this.#uploads.close(upload, generation, blob);
+    return announced === 'unknown' ? await this.announce(blob.digest, blob.size) : announced;
   }
 
   /** As {@link Blobs.announce}. */
-  async announce(digest: Digest, size: number): Promise<string> {
+  async announce(digest: Digest, size: number): Promise<AnnouncedBlob> {
     return await this.#blobs.announce(digest, size);
   }
 
   /** As {@link Blobs.link}. */
-  async link(projectId: number, repository: RepositoryName, digest: Digest): Promise<void> {
-    if ((await this.#link.change({ projectId, repository, digest })) === 'done') return;
-    await this.#blobs.link(projectId, repository, digest);
+  async link(link: BlobLink): Promise<void> {
+    if ((await this.#link.change(link)) === 'done') return;
+    await this.#blobs.link(link);
   }
 
   /** Ends the connections. */

@@ -4,13 +4,20 @@ import { statement } from '@entrepot/database/statement';
 import { AppError } from '@entrepot/errors/app-error';
 import type { Digest } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
-import { afterDeadlock, isDeadlock, isLostReference, translateCatalogError } from './catalog-error.ts';
+import {
+  afterDeadlock,
+  isBeingRemoved,
+  isDeadlock,
+  isLostReference,
+  translateCatalogError,
+} from './catalog-error.ts';
 import { digestTextSql } from './digest-text.ts';
+import type { BlobLink } from './publish-together.ts';
 
-const link = statement<{ link_blob: number }>('blob.link', 'SELECT link_blob($1, $2, $3)');
+const link = statement<{ link_blob: number }>('blob.link', 'SELECT link_blob($1, $2, $3, $4)');
 const mount = statement<{ link_blob: number }>(
   'blob.mount',
-  `SELECT link_blob($1, $2, b.digest) FROM blob b
+  `SELECT link_blob($1, $2, b.digest, b.id) FROM blob b
    WHERE b.digest = $3 AND b.state = 'live' AND CASE WHEN $4::text IS NULL THEN EXISTS (
      SELECT 1 FROM repository_blob l JOIN repository r ON r.id = l.repository_id AND r.deleted_at IS NULL
      WHERE l.blob_id = b.id AND ($5::bigint[] IS NULL OR r.project_id = ANY ($5)))
@@ -22,25 +29,43 @@ const mount = statement<{ link_blob: number }>(
 const users = statement<{ digest: string }>(
   'blob.users',
   `SELECT ${digestTextSql('m.digest')} AS digest
-   FROM blob b JOIN manifest_blob e ON e.repository_id = $1 AND e.blob_id = b.id JOIN manifest m ON m.id = e.manifest_id
-   WHERE b.digest = $2 LIMIT 3`,
+   FROM blob b JOIN manifest_blob e ON e.repository_id = $1 AND e.blob_id = b.id
+   JOIN manifest m ON m.id = e.manifest_id AND m.live WHERE b.digest = $2 LIMIT 3`,
 );
+// a manifest in the recycle bin does not keep what is deleted by name: it can be restored once that is pushed again
 const unlink = statement<{ blob_id: number }>(
   'blob.unlink',
-  `DELETE FROM repository_blob l USING blob b
+  `WITH given_up AS (
+     DELETE FROM manifest_blob e USING blob b, manifest m
+     WHERE e.repository_id = $1 AND e.blob_id = b.id AND b.digest = $2 AND m.id = e.manifest_id AND NOT m.live
+   ) DELETE FROM repository_blob l USING blob b
    WHERE l.repository_id = $1 AND l.blob_id = b.id AND b.digest = $2 RETURNING l.blob_id`,
 );
-const announce = statement<{ state: string; size: number }>(
+const announce = statement<AnnouncedBlob>(
   'blob.announce',
   `WITH fresh AS (
      INSERT INTO blob (digest, size, live, state) VALUES ($1, $2, false, 'committing')
-     ON CONFLICT (digest) DO NOTHING RETURNING state, size
-   ) SELECT state, size FROM fresh UNION ALL SELECT state, size FROM blob WHERE digest = $1 LIMIT 1`,
+     ON CONFLICT (digest) DO NOTHING RETURNING id, state
+   ) SELECT id, state FROM fresh UNION ALL SELECT id, state FROM blob WHERE digest = $1 LIMIT 1`,
 );
 const damage = statement(
   'blob.damage',
   `UPDATE blob SET state = 'damaged', state_at = now() WHERE digest = $1 AND state = 'live'`,
 );
+
+const keep = statement<{ kept: boolean }>(
+  'blob.keep',
+  'SELECT coalesce((SELECT keep_link($1, id) FROM blob WHERE digest = $2), false) AS kept',
+);
+
+/**
+ * The row of a blob whose bytes are about to be published, and its state. The row lasts until the bytes are removed:
+ * bytes that were seen at the blob's key since are there for as long as a link names this row.
+ */
+export interface AnnouncedBlob {
+  readonly id: number;
+  readonly state: string;
+}
 
 /** Blobs of repositories: linked, mounted, unlinked. Their bytes are libs/content-store's. */
 export class Blobs {
@@ -52,12 +77,12 @@ export class Blobs {
 
   /**
    * The bytes are durable: makes the blob live and links it, in one statement. Creates the repository when it is
-   * its first content. `BLOB_BUSY` while the blob is being removed.
+   * its first content. `BLOB_BUSY` when the blob has been removed since `blobId` was announced, or is being removed.
    */
-  async link(projectId: number, repository: RepositoryName, digest: Digest): Promise<void> {
+  async link({ projectId, repository, digest, blobId }: BlobLink): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#database.run(link, [projectId, repository, digestToBytes(digest)]);
+        await this.#database.run(link, [projectId, repository, digestToBytes(digest), blobId]);
         return;
       } catch (error) {
         // lost against a collector that quarantined the blob in the same moment: look again, revive
@@ -88,7 +113,7 @@ export class Blobs {
     try {
       return (await this.#database.run(mount, values)).length > 0;
     } catch (error) {
-      if (isLostReference(error)) return false;
+      if (isLostReference(error) || isBeingRemoved(error)) return false;
       throw translateCatalogError(error);
     }
   }
@@ -117,9 +142,21 @@ export class Blobs {
   }
 
   /** Says that bytes of this digest are about to be published, and returns what the blob is already. */
-  async announce(digest: Digest, size: number): Promise<string> {
-    const [row] = await this.#database.run(announce, [digestToBytes(digest), size]);
-    return row?.state ?? 'committing';
+  async announce(digest: Digest, size: number): Promise<AnnouncedBlob> {
+    for (;;) {
+      const [row] = await this.#database.run(announce, [digestToBytes(digest), size]);
+      // none: it was inserted by another session after the statement had begun, or removed
+      if (row !== undefined) return row;
+    }
+  }
+
+  /**
+   * Tells a pusher whether the blob is linked here, and puts off the review of a link that is near: a manifest may name
+   * it much later. False when collection has just removed the link.
+   */
+  async keepLink(repositoryId: number, digest: Digest): Promise<boolean> {
+    const [row] = await this.#database.run(keep, [repositoryId, digestToBytes(digest)]);
+    return row?.kept === true;
   }
 
   /** Notes that the bytes of a live blob are missing or short: HEAD answers 404 and the next push heals it. */

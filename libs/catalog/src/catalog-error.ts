@@ -11,6 +11,11 @@ export function isLostReference(error: unknown): boolean {
   return sqlState(error) === foreignKey;
 }
 
+/** Whether a blob is being removed at this moment, or has been since it was looked at. */
+export function isBeingRemoved(error: unknown): boolean {
+  return sqlState(error) === 'EN002';
+}
+
 /** Whether the database gave one of two transactions up that waited for each other: it works when tried again. */
 export function isDeadlock(error: unknown): boolean {
   const state = sqlState(error);

@@ -62,7 +62,7 @@ describe('manifests that are recorded together', () => {
     const [one, other] = [await aRepository(), await aRepository()];
     const sizes = [100, 200, 300];
     const blobs = await Promise.all(sizes.map((size) => build.aBlob(one.project, one.name, size)));
-    for (const digest of blobs) await build.blobs.link(other.project, other.name, digest);
+    for (const digest of blobs) await build.link(other.project, other.name, digest);
     const pushes = Array.from({ length: 8 }, (_, index): ManifestRecord => ({
       ...build.aManifest(one.project, one.name),
       artifactType: index % 2 === 0 ? 'application/x.test' : undefined,

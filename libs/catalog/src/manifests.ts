@@ -32,7 +32,8 @@ const hold = statement<{ id: number }>(
   'manifest.hold',
   'SELECT id FROM manifest WHERE repository_id = $1 AND digest = $2 AND live FOR UPDATE',
 );
-// a statement after the one that took the lock: it sees what others did before they let go of it
+// A statement after the one that took the lock: it sees what others did before they let go of it. Edges to blobs stay,
+// so that what lies in the recycle bin keeps its bytes; those to children would keep these from being deleted.
 const bury = statement<{ id: number }>(
   'manifest.bury',
   `WITH buried AS (
@@ -42,8 +43,6 @@ const bury = statement<{ id: number }>(
    ), recorded AS (
      INSERT INTO tag_event (repository_id, name, from_digest, actor, origin)
      SELECT repository_id, name, digest, $2, 'delete' FROM untagged
-   ), freed_blobs AS (
-     DELETE FROM manifest_blob WHERE manifest_id = $1
    ), freed_children AS (
      DELETE FROM manifest_child WHERE manifest_id = $1
    ), forgotten AS (
@@ -132,7 +131,7 @@ export class Manifests {
   }
 
   /**
-   * Deletes a manifest with its tags. It is gone at once for everybody; the row stays for the recycle bin.
+   * Deletes a manifest with its tags. It is gone at once for everybody; row and blobs stay for the recycle bin.
    * `MANIFEST_NOT_FOUND`, or `MANIFEST_IN_USE` naming the indexes that use it.
    */
   async delete(repositoryId: number, digest: Digest, origin: Origin): Promise<void> {

@@ -2,6 +2,7 @@ import type { Batch, BatchPlan } from '@entrepot/database/batch-lanes';
 import { digestToBytes } from '@entrepot/database/digest-bytes';
 import type { Digest } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
+import type { AnnouncedBlob } from './blobs.ts';
 import type { UploadIdentity } from './uploads.ts';
 
 /** An upload without a row that has all its bytes, and the blob that they are about to become. `size` in bytes. */
@@ -11,14 +12,18 @@ export interface EndedUpload {
   readonly size: number;
 }
 
-/** A blob whose bytes are durable at its key, and the repository that pushed it. */
+/**
+ * A blob whose bytes are durable at its key, seen since its row `blobId` was announced, and the repository that pushed
+ * it.
+ */
 export interface BlobLink {
+  readonly blobId: number;
   readonly projectId: number;
   readonly repository: RepositoryName;
   readonly digest: Digest;
 }
 
-/** `alone`: it is not the plain case, nothing was changed, and it has to be looked at for itself. */
+/** `alone`: it is not the plain case, it was not linked, and it has to be looked at for itself. */
 export type LinkOutcome = 'done' | 'alone';
 
 // The plain case of close_upload (migration 0005) for many uploads at once, none of which has a row. In order of the
@@ -34,23 +39,24 @@ WITH item AS MATERIALIZED (
 ), fresh AS (
   INSERT INTO blob (digest, size, live, state)
   SELECT item.digest, item.size, false, 'committing' FROM item JOIN ended e ON e.id = item.id ORDER BY item.digest
-  ON CONFLICT (digest) DO NOTHING RETURNING digest
-) SELECT item.i::int, CASE WHEN f.digest IS NOT NULL THEN 'committing' ELSE coalesce(b.state, 'unknown') END
+  ON CONFLICT (digest) DO NOTHING RETURNING id, digest
+) SELECT item.i::int, coalesce(f.id, b.id), CASE WHEN f.id IS NOT NULL THEN 'committing' ELSE b.state END
   FROM item JOIN ended e ON e.id = item.id LEFT JOIN fresh f ON f.digest = item.digest
-  LEFT JOIN LATERAL (SELECT state FROM blob WHERE digest = item.digest LIMIT 1) b ON true`;
+  LEFT JOIN LATERAL (SELECT id, state FROM blob WHERE digest = item.digest LIMIT 1) b ON true`;
 
 // The plain case of link_blob (migration 0005) for many blobs at once: repositories that are there, of projects that
-// are not sparse, blobs that are live or were announced, and for which no manifest waits. Whatever is not is left out
-// of the answer, untouched. Lock order: blobs by id, then links by their foreign key.
+// are not sparse, blobs that are live or were announced, links that are new, and for which no manifest waits. Whatever
+// is not is left out of the answer. Lock order: blobs by id, then links by their foreign key.
 const linkSql = `
 WITH item AS MATERIALIZED (
   SELECT k.i, r.id AS repository_id, b.id AS blob_id, b.state
-  FROM unnest($1::bigint[], $2::text[], $3::bytea[]) WITH ORDINALITY k(project_id, repository, digest, i)
+  FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::bigint[]) WITH ORDINALITY
+    k(project_id, repository, digest, blob_id, i)
   CROSS JOIN LATERAL (SELECT id FROM repository
     WHERE name = k.repository AND deleted_at IS NULL AND project_id = k.project_id LIMIT 1) r
   CROSS JOIN LATERAL (SELECT 1 FROM project WHERE id = k.project_id AND NOT sparse LIMIT 1) p
   CROSS JOIN LATERAL (
-    SELECT id, state FROM blob WHERE digest = k.digest AND state IN ('live', 'committing') LIMIT 1) b
+    SELECT id, state FROM blob WHERE id = k.blob_id AND state IN ('live', 'committing') LIMIT 1) b
   LEFT JOIN LATERAL (SELECT true AS is_awaited FROM manifest_missing_blob
     WHERE repository_id = r.id AND digest = k.digest LIMIT 1) m ON true
   WHERE m.is_awaited IS NULL
@@ -65,15 +71,16 @@ WITH item AS MATERIALIZED (
 ), linked AS (
   INSERT INTO repository_blob (repository_id, blob_id)
   SELECT DISTINCT repository_id, blob_id FROM ready ORDER BY blob_id, repository_id ON CONFLICT DO NOTHING
-) SELECT i::int FROM ready`;
+  RETURNING repository_id, blob_id
+) SELECT r.i::int FROM ready r JOIN linked l ON l.repository_id = r.repository_id AND l.blob_id = r.blob_id`;
 
 /**
- * The statement that ends many uploads with the intent to publish. Answers the state of each blob; `unknown` where its
+ * The statement that ends many uploads with the intent to publish. Answers each blob; `unknown` where its
  * row came or went in that moment, `alone` where the upload has ended already.
  */
-export const endTogether: BatchPlan<EndedUpload, string> = {
+export const endTogether: BatchPlan<EndedUpload, AnnouncedBlob | 'alone' | 'unknown'> = {
   claims: ({ upload }) => [upload.id],
-  prepare: (items): Batch<string> => ({
+  prepare: (items): Batch<AnnouncedBlob | 'alone' | 'unknown'> => ({
     name: 'upload.end-together',
     sql: endSql,
     values: [
@@ -86,11 +93,15 @@ export const endTogether: BatchPlan<EndedUpload, string> = {
       items.map(({ size }) => size),
     ],
     read: (rows) => {
-      const states = new Map(rows.map(([i, state]) => [i, String(state)]));
-      return items.map((_, index) => states.get(index + 1) ?? 'alone');
+      const found = new Map(rows.map((row) => [row[0], readAnnounced(row)]));
+      return items.map((_, index) => found.get(index + 1) ?? 'alone');
     },
   }),
 };
+
+function readAnnounced([, id, state]: readonly unknown[]): AnnouncedBlob | 'unknown' {
+  return typeof state === 'string' ? { id: Number(id), state } : 'unknown';
+}
 
 /** The statement that makes many blobs live and links them, each wholly or not at all. */
 export const linkTogether: BatchPlan<BlobLink, LinkOutcome> = {
@@ -101,6 +112,7 @@ export const linkTogether: BatchPlan<BlobLink, LinkOutcome> = {
       links.map(({ projectId }) => projectId),
       links.map(({ repository }) => repository),
       links.map(({ digest }) => digestToBytes(digest)),
+      links.map(({ blobId }) => blobId),
     ],
     read: (rows) => {
       const done = new Set(rows.map(([i]) => i));

@@ -47,7 +47,7 @@ describe('the storage limit of a project', () => {
     expect(await used()).toEqual([{ used: 64 }]);
     await build.blobs.announce(late, 500);
     for (let times = 0; times < 2; times++) {
-      await build.blobs.link(project, name, late);
+      await build.link(project, name, late, 500);
       expect(await used()).toEqual([{ used: 564 }]);
     }
     await build.manifests.record(build.aManifest(project, name, { blobs: [late] }), testOrigin);

@@ -195,7 +195,7 @@ describe('forced interleavings of push, collection and deletion', () => {
     const digest = await anUnlinkedBlob();
     await one.query('BEGIN');
     await one.query(quarantine, [digestToBytes(digest)]);
-    const push = build.blobs.link(project, repository, digest);
+    const push = build.link(project, repository, digest);
     expect(await isWaiting(push)).toBe(true);
     await one.query('COMMIT');
     await push;

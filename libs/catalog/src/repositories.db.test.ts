@@ -101,7 +101,7 @@ describe('deleted repositories', () => {
     const name = repositoryName('deletions/shared');
     const other = repositoryName('deletions/other');
     const digest = await build.aBlob(projectId, name);
-    await build.blobs.link(projectId, other, digest);
+    await build.link(projectId, other, digest);
     const [row] = await test.database.query<{ id: number }>('SELECT id FROM repository WHERE name = $1', [
       name,
     ]);

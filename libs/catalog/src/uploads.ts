@@ -4,6 +4,7 @@ import { statement } from '@entrepot/database/statement';
 import { AppError } from '@entrepot/errors/app-error';
 import type { Digest, DigestAlgorithm } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
+import type { AnnouncedBlob } from './blobs.ts';
 import { translateCatalogError } from './catalog-error.ts';
 
 /** What identifies an upload and never changes. `principal` is `user:1`, `robot:2` or empty. */
@@ -85,9 +86,9 @@ const cancel = statement<{ generation: number; state_generation: number }>(
      lease_until = NULL, updated_at = now(), size = 0
    WHERE upload.finished_at IS NULL RETURNING generation, state_generation`,
 );
-const close = statement<{ blob_state: string; blob_size: number }>(
+const close = statement<{ blob_id: number; blob_state: string }>(
   'upload.close',
-  'SELECT * FROM close_upload($1, $2, $3, $4, $5, $6, $7, $8)',
+  'SELECT blob_id, blob_state FROM end_upload($1, $2, $3, $4, $5, $6, $7, $8)',
 );
 const releaseAll = statement(
   'upload.release-all',
@@ -208,7 +209,7 @@ export class Uploads {
     upload: UploadIdentity,
     generation: number,
     blob: { digest: Digest; size: number },
-  ): Promise<{ state: string; size: number }> {
+  ): Promise<AnnouncedBlob> {
     const { id, repository, projectId, principal, algorithm } = upload;
     const values = [
       id,
@@ -223,7 +224,7 @@ export class Uploads {
     try {
       const [row] = await this.#database.run(close, values);
       if (row === undefined) throw ended(id);
-      return { state: row.blob_state, size: row.blob_size };
+      return { id: row.blob_id, state: row.blob_state };
     } catch (error) {
       throw translateCatalogError(error);
     }

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AnnouncedBlob } from '@entrepot/catalog/blobs';
+import type { BlobLink } from '@entrepot/catalog/publish-together';
 import type { UploadIdentity } from '@entrepot/catalog/uploads';
 import type { BlobWriter } from '@entrepot/content-store/blob-writer';
 import type { ContentStore } from '@entrepot/content-store/content-store';
 import { AppError } from '@entrepot/errors/app-error';
 import type { Digest } from '@entrepot/oci/digest';
-import type { RepositoryName } from '@entrepot/oci/repository-name';
 
 /** Who keeps the rows of blobs. */
 export interface BlobRows {
@@ -16,9 +17,9 @@ export interface BlobRows {
     upload: UploadIdentity,
     generation: number,
     blob: { digest: Digest; size: number },
-  ): Promise<string>;
-  announce(digest: Digest, size: number): Promise<string>;
-  link(projectId: number, repository: RepositoryName, digest: Digest): Promise<void>;
+  ): Promise<AnnouncedBlob>;
+  announce(digest: Digest, size: number): Promise<AnnouncedBlob>;
+  link(link: BlobLink): Promise<void>;
 }
 
 /** What publishing touches. */
@@ -37,36 +38,39 @@ export interface FinishedUpload {
 
 /**
  * Turns the bytes of an upload into a blob of its repository: the intent in the database, the bytes at their key,
- * then live and linked, in that order. A blob that is there and whole is only linked, a damaged one healed.
- * `BLOB_BUSY` when it is being removed for longer than five seconds.
+ * then live and linked, in that order. A blob that is there and whole is only linked, a damaged one healed. Bytes in
+ * quarantine may be what a crash left: they are published once more, which makes sure that they are durable.
+ * `BLOB_BUSY` when it is being removed for longer than five seconds, or has been removed since its bytes were seen.
  */
 export async function publishBlob(parts: PublishParts, finished: FinishedUpload): Promise<void> {
   const { store, blobs } = parts;
   const { upload, writer, digest } = finished;
-  const state = await announce(parts, finished);
+  const { id: blobId, state } = await announce(parts, finished);
   const there = state === 'committing' ? undefined : await store.stat(digest);
-  if (there === writer.size) await writer.discard();
-  else if ((await writer.publish(digest, { replace: there !== undefined })) === 'exists') {
+  const isWhole = there === writer.size;
+  if (isWhole && state === 'live') await writer.discard();
+  else if ((await writer.publish(digest, { replace: there !== undefined && !isWhole })) === 'exists') {
     await checkRival(store, writer, digest);
   }
-  await blobs.link(upload.projectId, upload.repository, digest);
+  const { projectId, repository } = upload;
+  await blobs.link({ projectId, repository, digest, blobId });
 }
 
-/** Ends the upload with the intent to publish; the state of the blob, once nobody is removing it. */
-async function announce(parts: PublishParts, finished: FinishedUpload): Promise<string> {
+/** Ends the upload with the intent to publish; the blob, once nobody is removing it. */
+async function announce(parts: PublishParts, finished: FinishedUpload): Promise<AnnouncedBlob> {
   const { upload, generation, writer, digest } = finished;
   const { size } = writer;
-  let state = await parts.blobs.endUpload(upload, generation, { digest, size });
-  for (let wait = 0; state === 'deleting'; wait++) {
+  let blob = await parts.blobs.endUpload(upload, generation, { digest, size });
+  for (let wait = 0; blob.state === 'deleting'; wait++) {
     if (wait === 10) {
       throw new AppError('BLOB_BUSY', `blob ${digest} is being removed at this moment; push it again`, {
         retryAfter: 5,
       });
     }
     await sleep(500);
-    state = await parts.blobs.announce(digest, size);
+    blob = await parts.blobs.announce(digest, size);
   }
-  return state;
+  return blob;
 }
 
 /** Somebody published the same digest in the same moment: fine, when it is whole. */

@@ -50,9 +50,8 @@ describe('the link mirror', () => {
     const digest = digestOfHash('sha256', createHash('sha256').update(bytes).digest('hex'));
     const writer = await store.openUpload(randomUUID(), 0, { algorithm: 'sha256' });
     await writer.write(bytes);
-    await build.blobs.announce(digest, bytes.length);
     await writer.publish(digest);
-    await build.blobs.link(project, repository, digest);
+    await build.link(project, repository, digest, bytes.length);
     return digest;
   }
 

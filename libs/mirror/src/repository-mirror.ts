@@ -88,10 +88,11 @@ export class RepositoryMirror {
     const payload = await manifests.findPayload(manifest.id);
     // its row is gone, which is marked
     if (payload === undefined) return;
-    if ((await blobs.announce(digest, size)) === 'deleting') throw beingRemoved(digest);
+    const { id: blobId, state } = await blobs.announce(digest, size);
+    if (state === 'deleting') throw beingRemoved(digest);
     const { projectId, name } = this.#repository;
     await this.#publish(digest, payload);
-    await blobs.link(projectId, name, digest);
+    await blobs.link({ projectId, repository: name, digest, blobId });
     await content.holdBytes(manifest);
   }
 

@@ -69,9 +69,14 @@ export class ContentBuilder {
   /** A live blob that is linked in the repository. */
   async aBlob(projectId: number, repository: RepositoryName, size = 100): Promise<Digest> {
     const digest = aDigest();
-    await this.blobs.announce(digest, size);
-    await this.blobs.link(projectId, repository, digest);
+    await this.link(projectId, repository, digest, size);
     return digest;
+  }
+
+  /** Links a blob as a push does whose bytes are durable. */
+  async link(projectId: number, repository: RepositoryName, digest: Digest, size = 100): Promise<void> {
+    const { id } = await this.blobs.announce(digest, size);
+    await this.blobs.link({ projectId, repository, digest, blobId: id });
   }
 
   /** A manifest with random payload. */

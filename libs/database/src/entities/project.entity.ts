@@ -15,6 +15,12 @@ export class ProjectEntity {
   @Column({ name: 'storage_limit', type: 'bigint', nullable: true }) declare storageLimit: number | null;
   /** Takes manifests whose content is not there: the setting `allow_sparse` of the metadata. */
   @Column({ type: 'boolean', insert: false, update: false }) declare readonly sparse: boolean;
+  /** Days that deleted manifests stay in the recycle bin: `recycle_bin_days` of the metadata; null for the setting. */
+  @Column({ name: 'recycle_bin_days', type: 'integer', nullable: true, insert: false, update: false })
+  declare readonly recycleBinDays: number | null;
+  /** Days after which untagged manifests go: `untagged_days` of the metadata; null for never. */
+  @Column({ name: 'untagged_days', type: 'integer', nullable: true, insert: false, update: false })
+  declare readonly untaggedDays: number | null;
   @Column({ name: 'access_version', type: 'integer', default: 1 }) declare accessVersion: number;
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' }) declare createdAt: Date;
   @Column({ name: 'updated_at', type: 'timestamptz', default: () => 'now()' }) declare updatedAt: Date;
