@@ -70,6 +70,8 @@ export interface HarnessOptions {
   readonly trustedProxies?: readonly string[];
   readonly bodyIdleMs?: number;
   readonly onlyProcess?: boolean;
+  /** The path under which a proxy in front serves the directory of the blobs. */
+  readonly proxyPrefix?: string;
 }
 
 interface Shared {
@@ -120,7 +122,10 @@ async function launch(database: Database, shared: Shared, options: HarnessOption
   const { box, storageRoot, time } = shared;
   const log = createLogger({ level: 'silent' });
   const clock = { now: () => Date.now() + time.offset };
-  const store = new ContentStore(new FilesystemDriver({ root: storageRoot }));
+  const { proxyPrefix } = options;
+  const store = new ContentStore(
+    new FilesystemDriver({ root: storageRoot, ...(proxyPrefix === undefined ? {} : { proxyPrefix }) }),
+  );
   const keys = new KeyRing({ load: () => loadVerificationKeys(database), clock, log });
   await keys.start();
   const verifier = new TokenVerifier({ keys, issuer: tokenIssuer, audience: tokenAudience, clock });

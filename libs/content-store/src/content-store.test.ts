@@ -35,7 +35,7 @@ describe('content store', () => {
 
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'entrepot-content-'));
-    store = new ContentStore(new FilesystemDriver({ root }));
+    store = new ContentStore(new FilesystemDriver({ root, proxyPrefix: root }));
     await store.driver.probe();
   });
 

@@ -22,8 +22,8 @@ export interface ObjectEntry extends ObjectStat {
 export type ChunkConsumer = (chunk: Buffer) => void | Promise<void>;
 
 /**
- * Where bytes can be had without this process: a URL for the client itself (S3: presigned), or a file for a
- * reverse proxy on the same machine (X-Accel-Redirect).
+ * Where bytes can be had without this process: a URL for the client itself (S3: presigned), or the path under which a
+ * reverse proxy serves the file (X-Accel-Redirect).
  */
 export type ObjectLocation = { readonly redirect: string } | { readonly file: string };
 

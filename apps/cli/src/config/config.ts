@@ -69,6 +69,14 @@ export const configSchema = z
       .describe(
         'Whether the storage also gets the files by which distribution would serve it, a few seconds after each change. `auto`: on a file system.',
       ),
+    storageAccelPrefix: text()
+      .regex(/^(?:\/[A-Za-z0-9._-]+)+$/, {
+        error: 'must be a path such as /_blobs, without a slash at its end',
+      })
+      .optional()
+      .describe(
+        'Path under which the nginx in front serves the directory of the blobs, to requests that the registry sends there and to nobody else (`internal`): bytes then leave by sendfile. Only when every request comes through that nginx.',
+      ),
     secretKey: text()
       .min(32, { error: 'must have at least 32 characters: make one with openssl rand -base64 32' })
       .optional()

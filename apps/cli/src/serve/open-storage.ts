@@ -12,7 +12,8 @@ export interface OpenStorage {
 /** Opens the storage and proves that it takes writes. Throws `STORAGE_FULL` or `STORAGE_FAILED`. */
 export async function openStorage(config: Config, dataDir: string): Promise<OpenStorage> {
   const root = config.storageDirectory ?? join(dataDir, 'storage');
-  const driver = new FilesystemDriver({ root });
+  const { storageAccelPrefix: proxyPrefix } = config;
+  const driver = new FilesystemDriver({ root, ...(proxyPrefix === undefined ? {} : { proxyPrefix }) });
   await driver.probe();
   return { store: new ContentStore(driver), place: root };
 }

@@ -3,9 +3,11 @@ import { AppError } from '@entrepot/errors/app-error';
 import type { Digest } from '@entrepot/oci/digest';
 import { formatContentRange, parseRange, type ByteRange } from '@entrepot/oci/range';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
+import { blobHeaders } from '../blob-headers.ts';
 import { isCurrent, mayServeRange } from '../conditional.ts';
 import type { Exchange, HeaderList } from '../exchange.ts';
 import { limitReader } from '../limit-reader.ts';
+import { hasUnreadCondition, sendElsewhere } from '../send-elsewhere.ts';
 import type { RegistryContext } from '../registry-context.ts';
 import { repositoryOf } from './repository-of.ts';
 
@@ -30,18 +32,7 @@ export async function getBlob(
   repositoryOf(answer, name);
   const size = answer.blobSize;
   if (size === undefined) throw blobUnknown(target);
-  const headers: HeaderList = [
-    'Content-Type',
-    'application/octet-stream',
-    'Docker-Content-Digest',
-    digest,
-    'ETag',
-    `"${digest}"`,
-    'Accept-Ranges',
-    'bytes',
-    'Cache-Control',
-    'max-age=31536000, immutable',
-  ];
+  const headers = blobHeaders(digest);
   if (isCurrent(exchange, digest)) {
     exchange.beginBytes(304, headers);
     exchange.res.end();
@@ -59,7 +50,22 @@ export async function getBlob(
     exchange.res.end();
     return;
   }
+  if (await isSentElsewhere(context, exchange, { target, size })) return;
   await sendBlob(context, exchange, { target, status, headers, range, length });
+}
+
+/** Lets somebody else send the bytes, when the storage says who can. */
+async function isSentElsewhere(
+  context: RegistryContext,
+  exchange: Exchange,
+  { target, size }: { readonly target: BlobTarget; readonly size: number },
+): Promise<boolean> {
+  const location = await context.store.locate(target.digest);
+  if (location === undefined || hasUnreadCondition(exchange)) return false;
+  if ('file' in location && (await context.store.stat(target.digest)) !== size)
+    throw await damaged(context, target);
+  sendElsewhere(exchange, location, target.digest);
+  return true;
 }
 
 function requestedRange(

@@ -88,9 +88,11 @@ describe('filesystem driver on its disk', () => {
     expect(statSync(join(root, 'a/b')).mode & 0o777).toBe(0o700);
   });
 
-  it('locates the file of an object', async () => {
+  it('locates an object where the proxy in front serves it, and nowhere without one', async () => {
     await publish('a/object');
-    expect(await driver.locate('a/object')).toEqual({ file: join(root, 'a/object') });
+    expect(await driver.locate('a/object')).toBeUndefined();
+    const behindProxy = new FilesystemDriver({ root, proxyPrefix: '/_blobs' });
+    expect(await behindProxy.locate('a/object')).toEqual({ file: '/_blobs/a/object' });
   });
 
   it('publishes while a collector removes the empty directory again and again', async () => {

@@ -24,6 +24,13 @@ import { unlinkFile } from './unlink-file.ts';
 /** Says that a directory may stay: it is in use again, or someone else removed it. */
 const keepsDirectory: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EBUSY']);
 
+/** Where the files are, and who else can read them. */
+export interface FilesystemOptions {
+  readonly root: string;
+  /** The path under which a reverse proxy on this machine serves `root`, for no one but who is sent there. */
+  readonly proxyPrefix?: string;
+}
+
 /**
  * Objects as files below `root`, readable by this user alone. Small things are done by system calls on this thread,
  * since the page cache answers faster than the thread pool, and so are long reads of what it holds; syncs and long
@@ -32,10 +39,12 @@ const keepsDirectory: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENO
 export class FilesystemDriver implements StorageDriver {
   readonly name = 'filesystem';
   readonly #root: string;
+  readonly #proxyPrefix: string | undefined;
   readonly #directories: DirectoryDurability;
 
-  constructor(options: { readonly root: string }) {
+  constructor(options: FilesystemOptions) {
     this.#root = resolve(options.root);
+    this.#proxyPrefix = options.proxyPrefix;
     this.#directories = new DirectoryDurability(this.#root);
   }
 
@@ -60,7 +69,8 @@ export class FilesystemDriver implements StorageDriver {
   }
 
   async locate(key: string): Promise<ObjectLocation | undefined> {
-    return { file: this.#pathOf(key) };
+    assertStorageKey(key);
+    return this.#proxyPrefix === undefined ? undefined : { file: `${this.#proxyPrefix}/${key}` };
   }
 
   async put(key: string, bytes: Buffer): Promise<void> {
