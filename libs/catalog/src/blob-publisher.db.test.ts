@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BlobPublisher } from './blob-publisher.ts';
 import type { BlobLink } from './publish-together.ts';
 import { aDigest, ContentBuilder, repositoryName, testOrigin } from './testing/content-builder.ts';
-import type { UploadIdentity } from './uploads.ts';
+import { Uploads, type UploadIdentity } from './uploads.ts';
 
 describe('blobs that are published together', () => {
   let test: TestDatabase;
@@ -68,6 +68,81 @@ describe('blobs that are published together', () => {
       id: blobs[0]!.id,
       state: 'live',
     });
+    expect(failures).toEqual([]);
+  });
+
+  /** The row of an upload, without what tells it from others. */
+  async function rowOf({ id }: UploadIdentity): Promise<unknown> {
+    const [row] = await test.database.query(
+      `SELECT repository, project_id, principal, algorithm, generation, owner, lease_until, size, state,
+         state_generation, finished_at IS NOT NULL AS finished FROM upload WHERE id = $1`,
+      [id],
+    );
+    return row;
+  }
+
+  const point = { size: 9, stored: { generation: 123_456_789, state: { part: 'one' } } };
+
+  it('begin their uploads as each would alone', async () => {
+    const uploads = Array.from({ length: 5 }, anUpload);
+    await Promise.all(uploads.map((upload) => publisher.beginUpload(upload, point)));
+    const alone = anUpload();
+    await new Uploads(test.database).begin(alone, point);
+    for (const upload of uploads) expect(await rowOf(upload)).toEqual(await rowOf(alone));
+  });
+
+  it('begin their uploads, each once', async () => {
+    const [twice, leased, ended] = [anUpload(), anUpload(), anUpload()];
+    await new Uploads(test.database).lease(leased, 'another');
+    await new Uploads(test.database).cancel(ended);
+    const rows = await Promise.all([leased, ended].map(rowOf));
+    const outcomes = await Promise.allSettled(
+      [twice, twice, leased, ended, anUpload()].map((upload) => publisher.beginUpload(upload, point)),
+    );
+    const codes = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : 'done'));
+    expect(codes).toEqual(['done', 'UPLOAD_BUSY', 'UPLOAD_BUSY', 'UPLOAD_NOT_FOUND', 'done']);
+    expect(await Promise.all([leased, ended].map(rowOf))).toEqual(rows);
+  });
+
+  it('end uploads that have a row as each would alone, beside those that have none', async () => {
+    const standing = Array.from({ length: 4 }, anUpload);
+    const [alone, fresh] = [anUpload(), anUpload()];
+    const uploads = new Uploads(test.database);
+    await Promise.all([...standing, alone].map((upload) => publisher.beginUpload(upload, point)));
+    await uploads.lease(standing[0]!, 'me');
+    await uploads.lease(alone, 'me');
+    const ends = [
+      publisher.endUpload(standing[0]!, 2, { digest: aDigest(), size: 8 }),
+      publisher.endUpload(fresh, 0, { digest: aDigest(), size: 8 }),
+      ...standing.slice(1).map((one) => publisher.endUpload(one, 1, { digest: aDigest(), size: 8 })),
+    ];
+    expect(new Set((await Promise.all(ends)).map(({ state }) => state))).toEqual(new Set(['committing']));
+    await uploads.close(alone, 2, { digest: aDigest(), size: 8 });
+    expect(await rowOf(standing[0]!)).toEqual(await rowOf(alone));
+    for (const upload of standing.slice(1)) {
+      expect(await rowOf(upload)).toEqual({ ...Object(await rowOf(alone)), generation: 1 });
+    }
+    expect(await rowOf(fresh)).toMatchObject({ finished: true, size: 8, generation: 1 });
+  });
+
+  it('do not end uploads that another process has held since, or that have ended', async () => {
+    const [held, cancelled, ended, plain] = [anUpload(), anUpload(), anUpload(), anUpload()];
+    const all = [held, cancelled, ended, plain];
+    await Promise.all(all.map((upload) => publisher.beginUpload(upload, point)));
+    const uploads = new Uploads(test.database);
+    await uploads.lease(held, 'another');
+    await uploads.cancel(cancelled);
+    await publisher.endUpload(ended, 1, { digest: aDigest(), size: 9 });
+    const untouched = [held, cancelled, ended];
+    const rows = await Promise.all(untouched.map(rowOf));
+    const tries = [...untouched, anUpload(), plain].map((upload) => ({ upload, digest: aDigest() }));
+    const outcomes = await Promise.allSettled(
+      tries.map(({ upload, digest }) => publisher.endUpload(upload, 1, { digest, size: 8 })),
+    );
+    const codes = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : 'done'));
+    expect(codes).toEqual([...Array.from({ length: 4 }, () => 'UPLOAD_NOT_FOUND'), 'done']);
+    expect(await Promise.all(untouched.map(rowOf))).toEqual(rows);
+    for (const { digest } of tries.slice(0, 4)) expect(await stateOf(digest)).toBeUndefined();
     expect(failures).toEqual([]);
   });
 

@@ -5,9 +5,13 @@ import type { RepositoryName } from '@entrepot/oci/repository-name';
 import type { AnnouncedBlob } from './blobs.ts';
 import type { UploadIdentity } from './uploads.ts';
 
-/** An upload without a row that has all its bytes, and the blob that they are about to become. `size` in bytes. */
+/**
+ * An upload that has all its bytes, and the blob that they are about to become. `generation`: that of its writer, 0
+ * when it has no row. `size` in bytes.
+ */
 export interface EndedUpload {
   readonly upload: UploadIdentity;
+  readonly generation: number;
   readonly digest: Digest;
   readonly size: number;
 }
@@ -26,16 +30,22 @@ export interface BlobLink {
 /** `alone`: it is not the plain case, it was not linked, and it has to be looked at for itself. */
 export type LinkOutcome = 'done' | 'alone';
 
-// The plain case of close_upload (migration 0005) for many uploads at once, none of which has a row. In order of the
-// digests, as everywhere that takes several rows of blobs.
+// The plain case of close_upload (migration 0005) for many uploads at once. In order of the digests, as everywhere
+// that takes several rows of blobs.
 const endSql = `
 WITH item AS MATERIALIZED (
-  SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bytea[], $7::bigint[])
-    WITH ORDINALITY k(id, repository, project_id, principal, algorithm, digest, size, i)
-), ended AS (
+  SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bytea[], $7::bigint[],
+    $8::int[]) WITH ORDINALITY k(id, repository, project_id, principal, algorithm, digest, size, generation, i)
+), made AS (
   INSERT INTO upload (id, repository, project_id, principal, algorithm, size, finished_at)
-  SELECT id, repository, project_id, principal, algorithm, size, now() FROM item ORDER BY id
+  SELECT id, repository, project_id, principal, algorithm, size, now() FROM item WHERE generation = 0 ORDER BY id
   ON CONFLICT (id) DO NOTHING RETURNING id
+), changed AS (
+  UPDATE upload u SET finished_at = now(), updated_at = now(), owner = NULL, lease_until = NULL, size = k.size
+  FROM item k WHERE k.generation > 0 AND u.id = k.id AND u.generation = k.generation AND u.finished_at IS NULL
+  RETURNING u.id
+), ended AS MATERIALIZED (
+  SELECT id FROM made UNION ALL SELECT id FROM changed
 ), fresh AS (
   INSERT INTO blob (digest, size, live, state)
   SELECT item.digest, item.size, false, 'committing' FROM item JOIN ended e ON e.id = item.id ORDER BY item.digest
@@ -91,6 +101,7 @@ export const endTogether: BatchPlan<EndedUpload, AnnouncedBlob | 'alone' | 'unkn
       items.map(({ upload }) => upload.algorithm),
       items.map(({ digest }) => digestToBytes(digest)),
       items.map(({ size }) => size),
+      items.map(({ generation }) => generation),
     ],
     read: (rows) => {
       const found = new Map(rows.map((row) => [row[0], readAnnounced(row)]));

@@ -5,6 +5,7 @@ import { AppError } from '@entrepot/errors/app-error';
 import type { Digest, DigestAlgorithm } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import type { AnnouncedBlob } from './blobs.ts';
+import { beginValues } from './begin-together.ts';
 import { translateCatalogError } from './catalog-error.ts';
 
 /** What identifies an upload and never changes. `principal` is `user:1`, `robot:2` or empty. */
@@ -135,18 +136,8 @@ export class Uploads {
    * `UPLOAD_BUSY` when another request has begun it meanwhile, `UPLOAD_NOT_FOUND` when one has ended it.
    */
   async begin(upload: UploadIdentity, point: Required<DurablePoint>): Promise<void> {
-    const { id, repository, projectId, principal, algorithm } = upload;
-    const [row] = await this.#database.run(begin, [
-      id,
-      repository,
-      projectId,
-      principal,
-      algorithm,
-      point.size,
-      JSON.stringify(point.stored?.state ?? {}),
-      point.stored?.generation ?? 1,
-    ]);
-    if (row === undefined) throw await this.#whyRefused(id);
+    const [row] = await this.#database.run(begin, beginValues({ upload, point }));
+    if (row === undefined) throw await this.#whyRefused(upload.id);
   }
 
   async #whyRefused(id: string): Promise<AppError> {

@@ -1,14 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnnouncedBlob } from '@entrepot/catalog/blobs';
 import type { BlobLink } from '@entrepot/catalog/publish-together';
-import type { UploadIdentity } from '@entrepot/catalog/uploads';
+import type { DurablePoint, UploadIdentity } from '@entrepot/catalog/uploads';
 import type { BlobWriter } from '@entrepot/content-store/blob-writer';
 import type { ContentStore } from '@entrepot/content-store/content-store';
 import { AppError } from '@entrepot/errors/app-error';
 import type { Digest } from '@entrepot/oci/digest';
 
-/** Who keeps the rows of blobs. */
+/** Who keeps the rows of uploads that begin and end, and of their blobs. */
 export interface BlobRows {
+  /**
+   * Records the first durable point of an upload that had no row. `UPLOAD_BUSY` when another request has begun it
+   * meanwhile, `UPLOAD_NOT_FOUND` when it has ended.
+   */
+  beginUpload(upload: UploadIdentity, point: Required<DurablePoint>): Promise<void>;
   /**
    * Ends the upload, which nobody else has held since `generation` (0: it has no row yet), with the intent to publish;
    * returns what the blob is already. `UPLOAD_NOT_FOUND` when somebody has, or when it has ended.

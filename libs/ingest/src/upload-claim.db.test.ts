@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BlobPublisher } from '@entrepot/catalog/blob-publisher';
 import { ContentBuilder, repositoryName } from '@entrepot/catalog/testing/content-builder';
 import { Uploads, type UploadIdentity } from '@entrepot/catalog/uploads';
 import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
@@ -12,21 +13,26 @@ const long = 1_300;
 describe('claims of uploads that have no row', () => {
   let test: TestDatabase;
   let uploads: Uploads;
+  let blobs: BlobPublisher;
   let projectId: number;
 
   beforeAll(async () => {
     test = await createTestDatabase();
     uploads = new Uploads(test.database);
+    blobs = new BlobPublisher(test.database, () => undefined);
     projectId = await new ContentBuilder(test.database).aProject('claims');
   });
-  afterAll(() => test.close());
+  afterAll(async () => {
+    await blobs.close();
+    await test.close();
+  });
 
   function anUpload(): UploadIdentity {
     return { id: randomUUID(), repository, projectId, principal: 'user:1', algorithm: 'sha256' };
   }
 
   const begin = (upload: UploadIdentity, owner = 'one'): UploadClaim =>
-    UploadClaim.begin({ uploads, owner }, upload);
+    UploadClaim.begin({ uploads, blobs, owner }, upload);
   const pointOf = ({ stagedAs }: UploadClaim, size = 10) => ({
     size,
     stored: { generation: stagedAs, state: {} },
@@ -66,7 +72,7 @@ describe('claims of uploads that have no row', () => {
     const upload = anUpload();
     const claim = begin(upload);
     await sleep(long);
-    await expect(UploadClaim.take({ uploads, owner: 'two' }, upload)).rejects.toMatchObject({
+    await expect(UploadClaim.take({ uploads, blobs, owner: 'two' }, upload)).rejects.toMatchObject({
       code: 'UPLOAD_BUSY',
     });
     await claim.record(pointOf(claim));
@@ -103,7 +109,7 @@ describe('claims of uploads that have no row', () => {
     const claim = begin(upload);
     await sleep(long);
     await test.database.query('UPDATE upload SET lease_until = now() WHERE id = $1', [upload.id]);
-    const other = await UploadClaim.take({ uploads, owner: 'two' }, upload);
+    const other = await UploadClaim.take({ uploads, blobs, owner: 'two' }, upload);
     await expect(claim.record(pointOf(claim))).rejects.toMatchObject({ code: 'UPLOAD_BUSY' });
     await other.record(pointOf(other, 20));
     expect(await uploads.find(upload.id)).toMatchObject({ size: 20, generation: 2 });

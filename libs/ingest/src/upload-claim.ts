@@ -2,10 +2,12 @@ import { randomInt } from 'node:crypto';
 import type { DurablePoint, UploadIdentity, UploadLease, Uploads } from '@entrepot/catalog/uploads';
 import { AppError } from '@entrepot/errors/app-error';
 import type { DigestAlgorithm } from '@entrepot/oci/digest';
+import type { BlobRows } from './publish-blob.ts';
 
 /** What claims are made of. */
 export interface ClaimParts {
   readonly uploads: Uploads;
+  readonly blobs: BlobRows;
   /** Names this process in leases. */
   readonly owner: string;
 }
@@ -62,8 +64,8 @@ export class UploadClaim {
    */
   async record(point: Required<DurablePoint>): Promise<void> {
     this.end();
-    const { uploads } = this.#parts;
-    if (this.#lease === undefined) return await uploads.begin(this.#upload, point);
+    const { uploads, blobs } = this.#parts;
+    if (this.#lease === undefined) return await blobs.beginUpload(this.#upload, point);
     await this.#lease;
     await uploads.advance(this.#upload.id, this.generation, point);
   }

@@ -85,6 +85,7 @@ describe('upload sessions', () => {
         if (done) await publisher.endUpload(...of);
         throw new AppError('UNAVAILABLE', 'the line broke');
       },
+      beginUpload: (...of) => publisher.beginUpload(...of),
       announce: (...of) => publisher.announce(...of),
       link: (...of) => publisher.link(...of),
     };
