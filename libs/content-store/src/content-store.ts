@@ -1,10 +1,20 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { AppError } from '@entrepot/errors/app-error';
-import type { Digest, DigestAlgorithm } from '@entrepot/oci/digest';
+import { digestAlgorithm, type Digest, type DigestAlgorithm } from '@entrepot/oci/digest';
 import type { ByteRange, ChunkConsumer, ObjectLocation, StorageDriver } from '@entrepot/storage/driver';
 import { BlobWriter, type FlushedUpload } from './blob-writer.ts';
 import { GatherBudget } from './gather-budget.ts';
-import { blobDigest, blobKey, blobPrefix, uploadKey, uploadOfKey, uploadPrefix } from './layout.ts';
+import {
+  blobDigest,
+  blobKey,
+  blobPrefix,
+  trashKey,
+  trashOfKey,
+  trashPrefix,
+  uploadKey,
+  uploadOfKey,
+  uploadPrefix,
+} from './layout.ts';
 
 const gatherLimit = 16 * 1024 * 1024;
 
@@ -36,6 +46,16 @@ export interface StoredUpload {
   readonly generation: number;
   readonly modifiedAt: Date;
 }
+
+/** Bytes of a blob that a removal left behind whose process died, or that is still at work. */
+export interface TrashedBlob {
+  readonly digest: Digest;
+  /** Under which they were being removed. */
+  readonly lease: string;
+}
+
+/** Those of the digests whose bytes may go for good, asked as late as the storage can. */
+export type ConfirmRemoval = (digests: readonly Digest[]) => Promise<ReadonlySet<Digest>>;
 
 /**
  * Blobs by digest and uploads by id, on a storage driver. It knows bytes and nothing else: which repository may
@@ -89,6 +109,60 @@ export class ContentStore {
       const digest = blobDigest(key);
       if (digest !== undefined) yield { digest, size, modifiedAt };
     }
+  }
+
+  /**
+   * Removes the bytes of blobs under `lease`, a UUID of this call alone, as far as `confirm` still agrees: a process
+   * that was paused for long takes nothing that was published since. Returns those whose bytes are gone by this call.
+   */
+  async discardBlobs(
+    digests: readonly Digest[],
+    lease: string,
+    confirm: ConfirmRemoval,
+  ): Promise<ReadonlySet<Digest>> {
+    const byKey = new Map(digests.map((digest) => [blobKey(digest), digest]));
+    const digestOf = (key: string): Digest => {
+      const digest = byKey.get(key);
+      if (digest === undefined) throw new Error(`${key} was not to be discarded`);
+      return digest;
+    };
+    const gone = await this.driver.discard([...byKey.keys()], {
+      trashKey: (key) => trashKey(digestOf(key), lease),
+      confirm: async (keys) => new Set([...(await confirm(keys.map(digestOf)))].map(blobKey)),
+    });
+    return new Set([...gone].map(digestOf));
+  }
+
+  /** What removals have not finished, in no promised order. */
+  async *listTrash(): AsyncGenerator<TrashedBlob> {
+    for await (const { key } of this.driver.list(trashPrefix)) {
+      const trashed = trashOfKey(key);
+      if (trashed !== undefined) yield trashed;
+    }
+  }
+
+  /**
+   * Makes the bytes of a removal that did not finish the blob again, unless it has bytes by now or they are no longer
+   * its own, and forgets them.
+   */
+  async restoreTrash(trashed: TrashedBlob): Promise<void> {
+    if ((await this.stat(trashed.digest)) === undefined) await this.#publishTrash(trashed);
+    await this.removeTrash(trashed);
+  }
+
+  async #publishTrash({ digest, lease }: TrashedBlob): Promise<void> {
+    const writer = await this.openUpload(randomUUID(), 0, { algorithm: digestAlgorithm(digest) });
+    try {
+      await this.driver.read(trashKey(digest, lease), undefined, (chunk) => writer.write(Buffer.from(chunk)));
+      if ((await writer.digest(digestAlgorithm(digest))) === digest) await writer.publish(digest);
+    } finally {
+      await writer.discard();
+    }
+  }
+
+  /** Forgets the bytes that a removal left. Idempotent. */
+  removeTrash({ digest, lease }: TrashedBlob): Promise<void> {
+    return this.driver.remove([trashKey(digest, lease)]);
   }
 
   /** The bytes of every upload, in no promised order. */

@@ -5,6 +5,7 @@
  * docker/registry/
  *   entrepot.json                                   the storage identity: instance, format, epoch
  *   uploads/<uuid>.<generation>                     bytes of an upload, by the one writer of that generation
+ *   trash/<lease>.<algorithm>.<hex>                 bytes of a blob on their way out, until their row is looked at again
  *   v2/blobs/<algorithm>/<2 hex>/<hex>/data         a blob, or the mirror of a manifest, by digest
  *   v2/repositories/<name>/                         the mirror of a repository: each file holds a digest
  *     _layers/<algorithm>/<hex>/link                  a blob of a manifest of the repository
@@ -14,7 +15,7 @@
  * ```
  *
  * `v2/` is distribution's, byte for byte, so that its storage directory can be taken over in place and given back.
- * Uploads are no part of such a hand-over: they lie flat beside it, and opening one makes no directory.
+ * Uploads and trash are no part of such a hand-over: they lie flat beside it, and opening one makes no directory.
  */
 import { digestAlgorithm, digestHex, parseDigest, type Digest } from '@entrepot/oci/digest';
 import { parseRepositoryName, type RepositoryName } from '@entrepot/oci/repository-name';
@@ -52,6 +53,22 @@ export function uploadOfKey(key: string): { uuid: string; generation: number } |
   const match = /^([0-9a-f-]{36})\.(\d{1,9})$/.exec(key.slice(uploadPrefix.length));
   const [, uuid, generation] = match ?? [];
   return uuid === undefined ? undefined : { uuid, generation: Number(generation) };
+}
+
+/** Prefix of the keys of blobs that are being removed. */
+export const trashPrefix = 'docker/registry/trash/';
+
+/** Key at which the bytes of a blob wait that is being removed under `lease`, a UUID. */
+export function trashKey(digest: Digest, lease: string): string {
+  return `${trashPrefix}${lease}.${digestAlgorithm(digest)}.${digestHex(digest)}`;
+}
+
+/** Whose bytes are at `key`, and the lease; `undefined` when it is not a key of {@link trashKey}. */
+export function trashOfKey(key: string): { digest: Digest; lease: string } | undefined {
+  const match = /^([0-9a-f-]{36})\.([a-z0-9]+)\.([0-9a-f]+)$/.exec(key.slice(trashPrefix.length));
+  const [, lease, algorithm, hex] = match ?? [];
+  const digest = parseDigest(`${algorithm}:${hex}`);
+  return lease === undefined || digest === undefined ? undefined : { digest, lease };
 }
 
 /** Prefix of the mirrors of all repositories. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect } from 'vitest';
 import { describeAppending } from './conformance/appending.ts';
+import { describeDiscarding } from './conformance/discarding.ts';
 import type { DriverConformance, DriverUnderTest } from './conformance/driver-under-test.ts';
 import { describeFullStorage } from './conformance/full-storage.ts';
 import { describeListing } from './conformance/listing.ts';
@@ -28,6 +29,7 @@ export function describeDriver(name: string, conformance: DriverConformance): vo
     });
 
     describeObjects(current);
+    describeDiscarding(current);
     describeListing(current);
     describeAppending(current);
     describeResuming(current);

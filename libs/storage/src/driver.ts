@@ -72,6 +72,17 @@ export interface AppenderOptions {
   readonly expectedSize?: number;
 }
 
+/** What decides about objects that are discarded. */
+export interface DiscardGuard {
+  /** The key, of this call alone, at which a driver that can move objects keeps one until it is confirmed. */
+  trashKey(key: string): string;
+  /**
+   * Those of the keys whose objects may go for good. Asked once, and as late as the driver can: what is at the key by
+   * now may have been put there by somebody who was told that the key is free.
+   */
+  confirm(keys: readonly string[]): Promise<ReadonlySet<string>>;
+}
+
 /**
  * Bytes at keys. A key is segments of `[A-Za-z0-9._-]+` joined by `/`, none of them `.` or `..`. A driver knows
  * nothing of registries: digests, repositories and uploads are libs/content-store's. One conformance suite
@@ -94,6 +105,13 @@ export interface StorageDriver {
   locate(key: string): Promise<ObjectLocation | undefined>;
   /** Writes a small object whole, replacing what is there, durable when it resolves. */
   put(key: string, bytes: Buffer): Promise<void>;
+  /**
+   * Removes objects that somebody else may have put anew since it was decided, by a process that may have been paused
+   * since. File system: moves each to its trash key, asks, and removes it there or puts it back; a crash leaves it at
+   * the trash key. S3: asks, then deletes at once, only what is older than the call. Objects that are not there are no
+   * error. Returns the keys whose objects are gone. What `confirm` throws is thrown on, with nothing removed.
+   */
+  discard(keys: readonly string[], guard: DiscardGuard): Promise<ReadonlySet<string>>;
   /** Removes objects, and what appenders left at such a key; those that are not there are no error. */
   remove(keys: readonly string[]): Promise<void>;
   /**

@@ -1,10 +1,12 @@
 import { rmdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { isAppError } from '@entrepot/errors/app-error';
 import type {
   Appender,
   ByteRange,
   ChunkConsumer,
+  DiscardGuard,
   ObjectEntry,
   ObjectLocation,
   ObjectStat,
@@ -13,6 +15,7 @@ import type {
 } from '../driver.ts';
 import { assertStorageKey } from '../storage-key.ts';
 import { DirectoryDurability } from './directory-durability.ts';
+import { discardFiles } from './discard-files.ts';
 import { FilesystemAppender } from './filesystem-appender.ts';
 import { filesystemError, systemCode } from './filesystem-error.ts';
 import { listFiles } from './list-files.ts';
@@ -91,6 +94,22 @@ export class FilesystemDriver implements StorageDriver {
       } catch (error) {
         throw filesystemError(error, 'remove', path);
       }
+    }
+  }
+
+  async discard(keys: readonly string[], guard: DiscardGuard): Promise<ReadonlySet<string>> {
+    if (keys.length === 0) return new Set();
+    const files = keys.map((key) => {
+      return { key, path: this.#pathOf(key), trashPath: this.#pathOf(guard.trashKey(key)) };
+    });
+    try {
+      this.#directories.assertMounted();
+      const gone = await discardFiles(files, this.#directories, (each) => guard.confirm(each));
+      for (const { path } of gone) this.#removeIfEmpty(dirname(path));
+      return new Set(gone.map(({ key }) => key));
+    } catch (error) {
+      if (systemCode(error) === undefined || isAppError(error)) throw error;
+      throw filesystemError(error, 'remove objects below', this.#root);
     }
   }
 

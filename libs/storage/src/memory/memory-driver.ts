@@ -4,6 +4,7 @@ import type {
   AppenderState,
   ByteRange,
   ChunkConsumer,
+  DiscardGuard,
   ObjectEntry,
   ObjectLocation,
   ObjectStat,
@@ -155,6 +156,25 @@ export class MemoryDriver implements StorageDriver {
       assertStorageKey(key);
       this.#objects.delete(key);
     }
+  }
+
+  async discard(keys: readonly string[], guard: DiscardGuard): Promise<ReadonlySet<string>> {
+    const aside = new Map<string, MemoryObject>();
+    for (const key of keys) {
+      assertStorageKey(key);
+      const object = this.#objects.get(key);
+      if (object !== undefined) aside.set(key, object);
+      this.#objects.delete(key);
+    }
+    let confirmed: ReadonlySet<string> = new Set();
+    try {
+      if (keys.length > 0) confirmed = await guard.confirm(keys);
+    } finally {
+      for (const [key, object] of aside) {
+        if (!confirmed.has(key) && !this.#objects.has(key)) this.#objects.set(key, object);
+      }
+    }
+    return new Set([...aside.keys()].filter((key) => confirmed.has(key)));
   }
 
   async removeBelow(directory: string): Promise<void> {
