@@ -1,6 +1,8 @@
 import { isAppError } from '@entrepot/errors/app-error';
 import { parseCommandLine, usage, type Command } from './commands/command-line.ts';
+import { exportLinksCommand } from './commands/export-links-command.ts';
 import { migrateCommand } from './commands/migrate-command.ts';
+import { rebuildCommand } from './commands/rebuild-command.ts';
 import { resetPasswordCommand } from './commands/reset-password-command.ts';
 import { serveCommand } from './commands/serve-command.ts';
 import { loadConfig } from './config/load-config.ts';
@@ -18,6 +20,10 @@ async function run(command: Command): Promise<number> {
       return await serveCommand(loadConfig(process.env), command.app);
     case 'migrate':
       return await migrateCommand(loadConfig(process.env));
+    case 'rebuild':
+      return await rebuildCommand(loadConfig(process.env));
+    case 'export-links':
+      return await exportLinksCommand(loadConfig(process.env));
     case 'reset-password':
       return await resetPasswordCommand(loadConfig(process.env), command.user);
   }

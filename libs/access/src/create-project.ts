@@ -16,6 +16,8 @@ export interface NewProject {
   readonly name: ProjectName;
   /** Its first project administrator; without one it belongs to the first administrator. */
   readonly ownerId: number | undefined;
+  /** It belongs to nobody yet: only system administrators see it. */
+  readonly withoutMembers?: boolean;
   readonly public: boolean;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly cveAllowlist?: unknown;
@@ -27,7 +29,7 @@ const insert = statement<{ id: number }>(
   'project.create',
   `WITH made AS (
      INSERT INTO project (name, owner_id, public, metadata, cve_allowlist, storage_limit)
-     SELECT $1, coalesce($2, (SELECT min(id) FROM "user" WHERE sysadmin AND deleted_at IS NULL)), $3, $4, $5, $6
+     SELECT $1, coalesce($2, (SELECT min(id) FROM "user" WHERE sysadmin AND deleted_at IS NULL AND NOT $7)), $3, $4, $5, $6
      RETURNING id, owner_id
    ), member AS (
      INSERT INTO project_member (project_id, user_id, role_id)
@@ -66,6 +68,7 @@ export async function createProject(
     JSON.stringify(metadata),
     JSON.stringify(cveAllowlist),
     storageLimit,
+    project.withoutMembers === true,
   ];
   try {
     return await database.transaction(async () => {

@@ -1,3 +1,4 @@
+import { AddedContent } from '@entrepot/catalog/added-content';
 import { Blobs } from '@entrepot/catalog/blobs';
 import { Manifests } from '@entrepot/catalog/manifests';
 import type { ContentStore } from '@entrepot/content-store/content-store';
@@ -23,6 +24,7 @@ export class LinkMirror {
       store,
       blobs: new Blobs(database),
       manifests: new Manifests(database),
+      added: new AddedContent(database),
       content: new MirroredContent(database),
       files: new LinkFiles(store),
     };

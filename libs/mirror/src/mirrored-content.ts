@@ -70,14 +70,6 @@ const linkedLayers = statement<{ digest: Digest }>(
   `SELECT ${digestTextSql('b.digest')} AS digest FROM blob b
    JOIN repository_blob l ON l.repository_id = $1 AND l.blob_id = b.id WHERE b.digest = ANY ($2)`,
 );
-const hold = statement<{ id: number }>(
-  'mirror.hold-bytes',
-  `WITH user_of_it AS (SELECT id, repository_id FROM manifest WHERE id = $1 AND live FOR KEY SHARE)
-   INSERT INTO manifest_blob (manifest_id, repository_id, blob_id)
-   SELECT u.id, u.repository_id, b.id FROM user_of_it u, blob b WHERE b.digest = $2
-   ON CONFLICT DO NOTHING RETURNING manifest_id AS id`,
-);
-
 /** What the database says now of repositories, as far as the mirror shows it. */
 export class MirroredContent {
   readonly #database: Database;
@@ -136,10 +128,5 @@ export class MirroredContent {
   async listLinked(repositoryId: number, digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
     const rows = await this.#database.run(linkedLayers, [repositoryId, digests.map(digestToBytes)]);
     return new Set(rows.map(({ digest }) => digest));
-  }
-
-  /** Makes a manifest, if it is live, a user of the blob that its own bytes are. */
-  async holdBytes(manifest: MirroredManifest): Promise<void> {
-    await this.#database.run(hold, [manifest.id, digestToBytes(manifest.digest)]);
   }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { AddedContent } from '@entrepot/catalog/added-content';
 import type { Blobs } from '@entrepot/catalog/blobs';
 import type { Manifests } from '@entrepot/catalog/manifests';
 import type { ContentStore } from '@entrepot/content-store/content-store';
@@ -15,6 +16,7 @@ export interface RepositoryMirrorParts {
   readonly store: ContentStore;
   readonly blobs: Blobs;
   readonly manifests: Manifests;
+  readonly added: AddedContent;
   readonly content: MirroredContent;
   readonly files: LinkFiles;
 }
@@ -82,7 +84,7 @@ export class RepositoryMirror {
 
   /** The bytes of a manifest become a blob that it uses itself: of collection they need no exception. */
   async #storeBytes(manifest: MirroredManifest): Promise<void> {
-    const { store, blobs, manifests, content } = this.#parts;
+    const { store, blobs, manifests, added } = this.#parts;
     const { digest, size } = manifest;
     if (manifest.isStored && (await store.stat(digest)) === size) return;
     const payload = await manifests.findPayload(manifest.id);
@@ -93,7 +95,7 @@ export class RepositoryMirror {
     const { projectId, name } = this.#repository;
     await this.#publish(digest, payload);
     await blobs.link({ projectId, repository: name, digest, blobId });
-    await content.holdBytes(manifest);
+    await added.holdBytes(name, digest);
   }
 
   async #publish(digest: Digest, payload: Buffer): Promise<void> {

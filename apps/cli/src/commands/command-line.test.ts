@@ -8,6 +8,8 @@ describe('parseCommandLine', () => {
     [['serve', 'core'], { name: 'serve', app: 'core' }],
     [['serve', 'jobservice'], { name: 'serve', app: 'jobservice' }],
     [['migrate'], { name: 'migrate' }],
+    [['rebuild'], { name: 'rebuild' }],
+    [['export-links'], { name: 'export-links' }],
     [['admin', 'reset-password'], { name: 'reset-password', user: 'admin' }],
     [['admin', 'reset-password', '--user', 'root'], { name: 'reset-password', user: 'root' }],
     [['--version'], { name: 'version' }],

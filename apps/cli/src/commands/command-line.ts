@@ -9,7 +9,7 @@ export type AppName = (typeof appNames)[number];
 
 /** What the command line asks for. */
 export type Command =
-  | { readonly name: 'migrate' | 'help' | 'version' }
+  | { readonly name: 'migrate' | 'rebuild' | 'export-links' | 'help' | 'version' }
   /** Without an app: all of them, behind one port. */
   | { readonly name: 'serve'; readonly app?: AppName }
   | { readonly name: 'reset-password'; readonly user: string };
@@ -22,6 +22,8 @@ export const usage = `Usage: entrepot <command>
   serve core
   serve jobservice
   migrate                  brings the database to this version
+  rebuild                  makes the database of a storage that registry:2, Harbor or Entrepot wrote; adds only
+  export-links             writes the files by which registry:2 can serve the storage
   admin reset-password     makes a new password for the administrator and prints it
     --user <name>          of another administrator than admin
 
@@ -30,7 +32,14 @@ export const usage = `Usage: entrepot <command>
 Settings are environment variables: docs/reference/configuration.md lists them.
 `;
 
-const commands = ['serve', ...appNames.map((app) => `serve ${app}`), 'migrate', 'admin reset-password'];
+const commands = [
+  'serve',
+  ...appNames.map((app) => `serve ${app}`),
+  'migrate',
+  'rebuild',
+  'export-links',
+  'admin reset-password',
+];
 
 /** Reads the arguments after the program's name. Throws `BAD_REQUEST` with what is meant instead. */
 export function parseCommandLine(args: readonly string[]): Command {
@@ -53,6 +62,8 @@ function findServe(words: string): Command | undefined {
 function otherCommand(words: string, user: string | undefined): Command {
   switch (words) {
     case 'migrate':
+    case 'rebuild':
+    case 'export-links':
       return { name: words };
     case 'admin reset-password':
       return { name: 'reset-password', user: user ?? 'admin' };
