@@ -20,7 +20,7 @@ async function rebuild(dataDir: string, storage: string) {
 
 describe.skipIf(missing.length > 0)(titleOf('taking over a registry, and giving it back', missing), () => {
   let box: Sandbox;
-  let running: { stop(): Promise<unknown> }[] = [];
+  const running: { stop(): Promise<unknown> }[] = [];
 
   beforeAll(() => void (box = new Sandbox('take-over', 50_000)));
   afterAll(async () => {
