@@ -9,11 +9,14 @@ import {
 } from 'bullmq';
 import type { ConnectionOptions } from '@entrepot/database/connection-options';
 import type { Logger } from '@entrepot/telemetry/logger';
+import type { Cluster, Redis } from 'ioredis';
 import { queueNames, type QueueName } from './job.ts';
+import { awaitRedis, connectRedis, type RedisUse } from './redis-connection.ts';
 
 /** Where queues live: beside the data in PostgreSQL (embedded), or in Redis (services). */
 export type QueueConnection =
   | { readonly kind: 'postgres'; readonly connection: ConnectionOptions }
+  /** `url` as redis-url.ts reads it. */
   | { readonly kind: 'redis'; readonly url: string };
 
 /** One message: a task that can be done. */
@@ -50,7 +53,8 @@ type Consumer = Omit<Producer, 'addBulk'>;
 const producerPool = { max: 1, idleTimeoutMillis: 10_000 };
 const workerPool = { max: 2, idleTimeoutMillis: 10_000 };
 
-const inRedis = { prefix: 'entrepot' };
+// in braces, so that a Cluster keeps all keys of the queues in one place: scripts use several of them
+const inRedis = { prefix: '{entrepot}' };
 const whatBecomes = { attempts: 1, removeOnComplete: true, removeOnFail: true };
 // a message is only a way to wake a worker: who does the task is decided by its row
 const patience = { stalledInterval: 60_000, drainDelay: 300, maxStalledCount: 3 };
@@ -64,6 +68,7 @@ export class WakeQueue {
   readonly #log: Logger;
   readonly #queues = new Map<QueueName, Producer>();
   readonly #workers: Consumer[] = [];
+  readonly #redis = new Map<RedisUse, Redis | Cluster>();
   #closing = false;
 
   constructor(connection: QueueConnection, log: Logger) {
@@ -71,8 +76,13 @@ export class WakeQueue {
     this.#log = log;
   }
 
-  /** Sends messages. One for a task and attempt that is still on its way is not sent twice. */
+  /**
+   * Sends messages. One for a task and attempt that is still on its way is not sent twice. `UNAVAILABLE` when Redis
+   * is away.
+   */
   async send(wakes: readonly Wake[]): Promise<void> {
+    if (wakes.length === 0) return;
+    if (this.#connection.kind === 'redis') await awaitRedis(this.#inRedis(this.#connection.url, 'asking'));
     for (const name of queueNames) {
       const messages = wakes.filter(({ queue }) => queue === name).map(toMessage);
       if (messages.length > 0) await this.#queue(name).addBulk(messages);
@@ -91,6 +101,16 @@ export class WakeQueue {
     this.#closing = true;
     await Promise.all(this.#workers.map((worker) => worker.close()));
     await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
+    for (const connection of this.#redis.values()) connection.disconnect();
+  }
+
+  #inRedis(url: string, use: RedisUse): Redis | Cluster {
+    let connection = this.#redis.get(use);
+    if (connection === undefined) {
+      connection = connectRedis(url, use);
+      this.#redis.set(use, connection);
+    }
+    return connection;
   }
 
   #queue(name: QueueName): Producer {
@@ -106,7 +126,7 @@ export class WakeQueue {
   #makeQueue(name: QueueName): Producer {
     const where = this.#connection;
     if (where.kind === 'redis')
-      return new Queue<WakePayload>(name, { ...inRedis, connection: { url: where.url } });
+      return new Queue<WakePayload>(name, { ...inRedis, connection: this.#inRedis(where.url, 'asking') });
     const postgres = withBackend(createPostgresBackend);
     return new postgres.Queue<WakePayload>(name, { connection: inPostgres(where.connection, producerPool) });
   }
@@ -115,7 +135,7 @@ export class WakeQueue {
     const where = this.#connection;
     const options = { ...patience, concurrency };
     if (where.kind === 'redis') {
-      const connection = { url: where.url, maxRetriesPerRequest: null };
+      const connection = this.#inRedis(where.url, 'waiting');
       return new Worker<WakePayload>(name, process, { ...options, ...inRedis, connection });
     }
     const postgres = withBackend(createPostgresBackend);

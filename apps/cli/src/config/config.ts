@@ -7,6 +7,7 @@ import {
   integer,
   postgresUrl,
   readableFile,
+  redisUrl,
   text,
 } from './setting-kinds.ts';
 
@@ -58,6 +59,12 @@ export const configSchema = z
     databaseConnections: integer({ min: 4, max: 1000 })
       .default(20)
       .describe('Connections to the database for statements and transactions.'),
+    redisUrl: redisUrl()
+      .optional()
+      .meta({ secret: true })
+      .describe(
+        'Redis for the queues of jobs, instead of PostgreSQL: `redis://user:password@host:6379/0`, `redis+sentinel://user:password@host:26379,host:26379/primary/0` (`?sentinelPassword=` where Sentinels have their own) or `redis+cluster://user:password@host:6379,host:6379`; `rediss…` for TLS. What it loses is found again.',
+      ),
     storageDriver: choice(['filesystem']).default('filesystem').describe('Where blobs are kept.'),
     storageDirectory: text()
       .optional()

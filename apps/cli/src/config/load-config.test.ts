@@ -71,6 +71,19 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it.each(['redis://redis/0', 'rediss+sentinel://a,b/primary', 'redis+cluster://a:7000,b:7000'])(
+    'takes %s for Redis',
+    (url) => {
+      expect(loadConfig({ ENTREPOT_REDIS_URL: url }).redisUrl).toBe(url);
+    },
+  );
+
+  it('says how a URL of Redis is written', () => {
+    expect(problemsOf({ ENTREPOT_REDIS_URL: 'redis+sentinel://a:26379' })).toEqual([
+      expect.stringMatching(/^ENTREPOT_REDIS_URL must be redis:.*redis\+sentinel:.*\/primary/),
+    ]);
+  });
+
   it('takes an empty variable for one that is not set', () => {
     expect(loadConfig({ ENTREPOT_HTTP_PORT: '', ENTREPOT_DATABASE_URL: '' }).httpPort).toBe(8080);
   });

@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { isIP } from 'node:net';
+import { parseRedisUrl } from '@entrepot/jobs/redis-url';
 import { z } from 'zod';
 
 /** Any text that is not empty. */
@@ -52,6 +53,14 @@ export function postgresUrl(): z.ZodType<string> {
     .refine((value) => URL.canParse(value), {
       error: 'is not a URL: percent-encode special characters in user and password',
     });
+}
+
+/** A URL of Redis: one server, Sentinels, or a Cluster. */
+export function redisUrl(): z.ZodType<string> {
+  return z.string().refine((value) => parseRedisUrl(value) !== undefined, {
+    error:
+      'must be redis://user:password@host:6379/0, redis+sentinel://host:26379,host:26379/primary or redis+cluster://host:6379,host:6379, with rediss for TLS and special characters percent-encoded',
+  });
 }
 
 /** IP addresses and networks in CIDR notation, separated by commas. */

@@ -148,7 +148,10 @@ export async function startJobservice({
 }: ComposeOptions): Promise<void> {
   const jobservice = createJobservice(
     {
-      queue: { kind: 'postgres', connection: database.connection },
+      queue:
+        config.redisUrl === undefined
+          ? { kind: 'postgres', connection: database.connection }
+          : { kind: 'redis', url: config.redisUrl },
       signingKeys: { algorithm: config.tokenAlgorithm },
       linkMirror: isMirrored(config),
     },

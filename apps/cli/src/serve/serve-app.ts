@@ -15,12 +15,13 @@ import {
 } from './compose.ts';
 import { makeSharedAdministrator } from './first-start.ts';
 import type { FrontApps } from './front.ts';
+import { healthOf, listParts } from './list-parts.ts';
 import { openMetrics } from './metrics-server.ts';
-import { askDatabase, connectUntilTeardown } from './open-database.ts';
+import { connectUntilTeardown } from './open-database.ts';
 import { openStorage } from './open-storage.ts';
 import type { ProcessOutput } from './process-log.ts';
 import { PublicPort } from './public-port.ts';
-import { Readiness, type Part } from './readiness.ts';
+import { Readiness } from './readiness.ts';
 import type { RunningProduct } from './running-product.ts';
 import { requireServiceSettings } from './service-settings.ts';
 import { checkStorageIdentity } from './storage-identity.ts';
@@ -82,12 +83,10 @@ class AppProcess implements RunningProduct {
     await ensureSecretKey(database, box);
     const { store, place } = await openStorage(config, config.data);
     await checkStorageIdentity(database, store, place);
-    const parts: readonly Part[] = [
-      { name: 'database', needed: true, check: () => askDatabase(database) },
-      // a push and a pull end there; core only shows it
-      { name: 'storage', needed: this.#app === 'registry', check: () => store.driver.probe() },
-    ];
-    const health = Object.fromEntries(parts.slice(1).map(({ name, check }) => [name, check]));
+    // a push and a pull end at the storage; core only shows it
+    const needsStorage = this.#app === 'registry';
+    const parts = listParts({ config, database, store, teardown, needsStorage });
+    const health = healthOf(parts);
     const apps = await this.#startApp({ config, database, store, box, log, metrics, teardown, health });
     this.#stopping.signal.throwIfAborted();
     const url = await port?.open(apps);

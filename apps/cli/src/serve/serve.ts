@@ -11,8 +11,9 @@ import { formatBanner } from './banner.ts';
 import { composeApps } from './compose.ts';
 import { makeFirstAdministrator } from './first-start.ts';
 import { takeInstanceLock } from './instance-lock.ts';
+import { healthOf, listParts } from './list-parts.ts';
 import { openMetrics } from './metrics-server.ts';
-import { askDatabase, openDatabase } from './open-database.ts';
+import { openDatabase } from './open-database.ts';
 import { openStorage } from './open-storage.ts';
 import type { ProcessOutput } from './process-log.ts';
 import { PublicPort } from './public-port.ts';
@@ -84,16 +85,13 @@ class Product implements RunningProduct {
     const { store, place } = await openStorage(config, dataDir);
     await checkStorageIdentity(database, store, place);
     const administrator = await makeFirstAdministrator(database, dataDir, config.adminPassword);
-    const storage = (): Promise<void> => store.driver.probe();
+    const parts = listParts({ config, database, store, teardown, needsStorage: true });
     const registry = async (): Promise<void> => this.#starting.signal.throwIfAborted();
-    const health = { registry, storage };
+    const health = { registry, ...healthOf(parts) };
     const apps = await composeApps({ config, database, store, box, log, metrics, teardown, health });
     this.#starting.signal.throwIfAborted();
     const url = await port.open(apps);
-    readiness.begin([
-      { name: 'database', needed: true, check: () => askDatabase(database) },
-      { name: 'storage', needed: true, check: storage },
-    ]);
+    readiness.begin(parts);
     log.info({ url, version }, 'ready');
     this.#output.say(
       formatBanner({ version, url, administrator, loopbackOnly: isLoopback(config.httpHost) }),
