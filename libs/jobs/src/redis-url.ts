@@ -25,16 +25,17 @@ export interface RedisNode {
 
 const forms = [
   // redis://user:password@host:6379/0
-  { kind: 'single', scheme: /^redis(s?):$/, path: /^(?:\/(?<database>\d{1,4}))?\/?$/, port: 6379 },
+  { kind: 'single', scheme: /^redis(s?):$/, path: /^(?:\/(?<database>\d{1,4}))?\/?$/, port: 6379, most: 1 },
   // redis+sentinel://user:password@host:26379,host:26379/primary/0
   {
     kind: 'sentinel',
     scheme: /^redis(s?)\+sentinel:$/,
     path: /^\/(?<primary>[A-Za-z0-9._-]+)(?:\/(?<database>\d{1,4}))?\/?$/,
     port: 26_379,
+    most: 99,
   },
   // redis+cluster://user:password@host:6379,host:6379
-  { kind: 'cluster', scheme: /^redis(s?)\+cluster:$/, path: /^\/?$/, port: 6379 },
+  { kind: 'cluster', scheme: /^redis(s?)\+cluster:$/, path: /^\/?$/, port: 6379, most: 99 },
 ] as const;
 
 const parts =
@@ -42,23 +43,26 @@ const parts =
 
 /** Reads `redis://`, `redis+sentinel://` and `redis+cluster://`, and the same with `rediss` for TLS; else `undefined`. */
 export function parseRedisUrl(text: string): RedisAddress | undefined {
-  const found = parts.exec(text)?.groups;
-  const form = forms.find(({ scheme }) => scheme.test(found?.['scheme'] ?? ''));
-  const path = form?.path.exec(found?.['path'] ?? '');
-  if (found === undefined || form === undefined || path === null || path === undefined) return undefined;
-  const nodes = (found['hosts'] ?? '').split(',').map((host) => parseNode(host, form.port));
-  const whole = nodes.filter((node) => node !== undefined);
-  if (whole.length !== nodes.length || (form.kind === 'single' && nodes.length > 1)) return undefined;
+  const { scheme = '', username, password, hosts = '', path = '', query } = parts.exec(text)?.groups ?? {};
+  const form = forms.find((each) => each.scheme.test(scheme) && each.path.test(path));
+  const nodes = parseNodes(hosts, form?.port ?? 0);
+  if (form === undefined || nodes === undefined || nodes.length > form.most) return undefined;
+  const place = form.path.exec(path)?.groups ?? {};
   return {
     kind: form.kind,
-    nodes: whole,
-    tls: found['scheme']?.startsWith('rediss') === true,
-    username: decode(found['username']),
-    password: decode(found['password']),
-    sentinelPassword: new URLSearchParams(found['query']).get('sentinelPassword') ?? undefined,
-    database: Number(path.groups?.['database'] ?? 0),
-    primary: path.groups?.['primary'] ?? '',
+    nodes,
+    tls: scheme.startsWith('rediss'),
+    username: decode(username),
+    password: decode(password),
+    sentinelPassword: new URLSearchParams(query).get('sentinelPassword') ?? undefined,
+    database: Number(place['database'] ?? 0),
+    primary: place['primary'] ?? '',
   };
+}
+
+function parseNodes(hosts: string, usualPort: number): RedisNode[] | undefined {
+  const nodes = hosts.split(',').map((host) => parseNode(host, usualPort));
+  return nodes.every((node) => node !== undefined) ? nodes : undefined;
 }
 
 function parseNode(text: string, usualPort: number): RedisNode | undefined {
