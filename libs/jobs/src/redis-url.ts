@@ -43,21 +43,25 @@ const parts =
 
 /** Reads `redis://`, `redis+sentinel://` and `redis+cluster://`, and the same with `rediss` for TLS; else `undefined`. */
 export function parseRedisUrl(text: string): RedisAddress | undefined {
-  const { scheme = '', username, password, hosts = '', path = '', query } = parts.exec(text)?.groups ?? {};
+  const { scheme = '', hosts = '', path = '', ...secrets } = parts.exec(text)?.groups ?? {};
   const form = forms.find((each) => each.scheme.test(scheme) && each.path.test(path));
   const nodes = parseNodes(hosts, form?.port ?? 0);
   if (form === undefined || nodes === undefined || nodes.length > form.most) return undefined;
-  const place = form.path.exec(path)?.groups ?? {};
   return {
     kind: form.kind,
     nodes,
     tls: scheme.startsWith('rediss'),
-    username: decode(username),
-    password: decode(password),
-    sentinelPassword: new URLSearchParams(query).get('sentinelPassword') ?? undefined,
-    database: Number(place['database'] ?? 0),
-    primary: place['primary'] ?? '',
+    username: decode(secrets['username']),
+    password: decode(secrets['password']),
+    sentinelPassword: new URLSearchParams(secrets['query']).get('sentinelPassword') ?? undefined,
+    ...readPlace(form.path.exec(path)?.groups),
   };
+}
+
+function readPlace(
+  groups: Readonly<Record<string, string>> = {},
+): Pick<RedisAddress, 'database' | 'primary'> {
+  return { database: Number(groups['database'] ?? 0), primary: groups['primary'] ?? '' };
 }
 
 function parseNodes(hosts: string, usualPort: number): RedisNode[] | undefined {
