@@ -41,9 +41,15 @@ const forms = [
 const parts =
   /^(?<scheme>[a-z+]+:)\/\/(?:(?<username>[^:@/?]*)(?::(?<password>[^@/?]*))?@)?(?<hosts>[^/?@]+)(?<path>\/[^?]*)?(?:\?(?<query>.*))?$/;
 
+type Groups = Readonly<Record<string, string>>;
+
 /** Reads `redis://`, `redis+sentinel://` and `redis+cluster://`, and the same with `rediss` for TLS; else `undefined`. */
 export function parseRedisUrl(text: string): RedisAddress | undefined {
-  const { scheme = '', hosts = '', path = '', ...secrets } = parts.exec(text)?.groups ?? {};
+  const groups = parts.exec(text)?.groups;
+  return groups === undefined ? undefined : readParts(groups);
+}
+
+function readParts({ scheme = '', hosts = '', path = '', ...secrets }: Groups): RedisAddress | undefined {
   const form = forms.find((each) => each.scheme.test(scheme) && each.path.test(path));
   const nodes = parseNodes(hosts, form?.port ?? 0);
   if (form === undefined || nodes === undefined || nodes.length > form.most) return undefined;
@@ -53,9 +59,13 @@ export function parseRedisUrl(text: string): RedisAddress | undefined {
     tls: scheme.startsWith('rediss'),
     username: decode(secrets['username']),
     password: decode(secrets['password']),
-    sentinelPassword: new URLSearchParams(secrets['query']).get('sentinelPassword') ?? undefined,
+    sentinelPassword: readSentinelPassword(secrets['query']),
     ...readPlace(form.path.exec(path)?.groups),
   };
+}
+
+function readSentinelPassword(query: string | undefined): string | undefined {
+  return new URLSearchParams(query).get('sentinelPassword') ?? undefined;
 }
 
 function readPlace(
