@@ -5,6 +5,7 @@ import { migrateCommand } from './commands/migrate-command.ts';
 import { rebuildCommand } from './commands/rebuild-command.ts';
 import { resetPasswordCommand } from './commands/reset-password-command.ts';
 import { serveCommand } from './commands/serve-command.ts';
+import { verifyCommand } from './commands/verify-command.ts';
 import { loadConfig } from './config/load-config.ts';
 import { version } from './version.ts';
 
@@ -24,6 +25,8 @@ async function run(command: Command): Promise<number> {
       return await rebuildCommand(loadConfig(process.env));
     case 'export-links':
       return await exportLinksCommand(loadConfig(process.env));
+    case 'verify':
+      return await verifyCommand(loadConfig(process.env), command);
     case 'reset-password':
       return await resetPasswordCommand(loadConfig(process.env), command.user);
   }

@@ -9,6 +9,11 @@ describe('parseCommandLine', () => {
     [['serve', 'jobservice'], { name: 'serve', app: 'jobservice' }],
     [['migrate'], { name: 'migrate' }],
     [['rebuild'], { name: 'rebuild' }],
+    [['verify'], { name: 'verify', repair: false, samplePercent: 1, mostWrongPercent: 1 }],
+    [
+      ['verify', '--repair', '--sample', '100', '--most-wrong', '0.5'],
+      { name: 'verify', repair: true, samplePercent: 100, mostWrongPercent: 0.5 },
+    ],
     [['export-links'], { name: 'export-links' }],
     [['admin', 'reset-password'], { name: 'reset-password', user: 'admin' }],
     [['admin', 'reset-password', '--user', 'root'], { name: 'reset-password', user: 'root' }],
@@ -31,5 +36,7 @@ describe('parseCommandLine', () => {
   it('refuses options that mean nothing', () => {
     expect(() => parseCommandLine(['serve', '--port', '1'])).toThrow(/--port/);
     expect(() => parseCommandLine(['serve', '--user', 'a'])).toThrow(/goes with admin reset-password/);
+    expect(() => parseCommandLine(['rebuild', '--repair'])).toThrow(/--repair goes with verify only/);
+    expect(() => parseCommandLine(['verify', '--sample', '101'])).toThrow(/from 0 to 100/);
   });
 });

@@ -12,7 +12,13 @@ export type Command =
   | { readonly name: 'migrate' | 'rebuild' | 'export-links' | 'help' | 'version' }
   /** Without an app: all of them, behind one port. */
   | { readonly name: 'serve'; readonly app?: AppName }
-  | { readonly name: 'reset-password'; readonly user: string };
+  | { readonly name: 'reset-password'; readonly user: string }
+  | {
+      readonly name: 'verify';
+      readonly repair: boolean;
+      readonly samplePercent: number;
+      readonly mostWrongPercent: number;
+    };
 
 /** The text of `--help`. */
 export const usage = `Usage: entrepot <command>
@@ -24,6 +30,10 @@ export const usage = `Usage: entrepot <command>
   migrate                  brings the database to this version
   rebuild                  makes the database of a storage that registry:2, Harbor or Entrepot wrote; adds only
   export-links             writes the files by which registry:2 can serve the storage
+  verify                   compares database and storage, both ways
+    --repair               marks what is damaged, so that the next push heals it; removes nothing
+    --sample <per cent>    of the blobs that are read and hashed; 1 unless given
+    --most-wrong <per cent>  repairs nothing when more is wrong; 1 unless given
   admin reset-password     makes a new password for the administrator and prints it
     --user <name>          of another administrator than admin
 
@@ -32,14 +42,46 @@ export const usage = `Usage: entrepot <command>
 Settings are environment variables: docs/reference/configuration.md lists them.
 `;
 
-const commands = [
-  'serve',
-  ...appNames.map((app) => `serve ${app}`),
-  'migrate',
-  'rebuild',
-  'export-links',
-  'admin reset-password',
-];
+interface Options {
+  readonly help?: boolean | undefined;
+  readonly version?: boolean | undefined;
+  readonly user?: string | undefined;
+  readonly repair?: boolean | undefined;
+  readonly sample?: string | undefined;
+  readonly 'most-wrong'?: string | undefined;
+}
+
+/** A command: the options that it takes, and what it is with them. */
+interface Form {
+  readonly options: readonly (keyof Options)[];
+  read(options: Options): Command;
+}
+
+const forms: Readonly<Record<string, Form>> = {
+  serve: { options: [], read: () => ({ name: 'serve' }) },
+  ...Object.fromEntries(
+    appNames.map((app): [string, Form] => [
+      `serve ${app}`,
+      { options: [], read: () => ({ name: 'serve', app }) },
+    ]),
+  ),
+  migrate: { options: [], read: () => ({ name: 'migrate' }) },
+  rebuild: { options: [], read: () => ({ name: 'rebuild' }) },
+  'export-links': { options: [], read: () => ({ name: 'export-links' }) },
+  verify: {
+    options: ['repair', 'sample', 'most-wrong'],
+    read: (options) => ({
+      name: 'verify',
+      repair: options.repair === true,
+      samplePercent: readPercent(options, 'sample'),
+      mostWrongPercent: readPercent(options, 'most-wrong'),
+    }),
+  },
+  'admin reset-password': {
+    options: ['user'],
+    read: ({ user }) => ({ name: 'reset-password', user: user ?? 'admin' }),
+  },
+};
 
 /** Reads the arguments after the program's name. Throws `BAD_REQUEST` with what is meant instead. */
 export function parseCommandLine(args: readonly string[]): Command {
@@ -47,34 +89,29 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (values.help === true) return { name: 'help' };
   if (values.version === true) return { name: 'version' };
   const words = positionals.join(' ');
-  if (values.user !== undefined && words !== 'admin reset-password') {
-    throw new AppError('BAD_REQUEST', '--user goes with admin reset-password only');
-  }
-  return findServe(words) ?? otherCommand(words, values.user);
+  if (words === '') return { name: 'help' };
+  const form = Object.hasOwn(forms, words) ? forms[words] : undefined;
+  if (form === undefined) throw unknown(words);
+  refuseOthers(words, form, values);
+  return form.read(values);
 }
 
-function findServe(words: string): Command | undefined {
-  if (words === 'serve') return { name: 'serve' };
-  const app = appNames.find((name) => words === `serve ${name}`);
-  return app === undefined ? undefined : { name: 'serve', app };
+function refuseOthers(words: string, form: Form, values: Options): void {
+  const given = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : name));
+  const stray = given.find((name) => !form.options.some((option) => option === name));
+  if (stray === undefined) return;
+  const owner = Object.keys(forms).find((other) => forms[other]?.options.some((option) => option === stray));
+  throw new AppError('BAD_REQUEST', `--${stray} goes with ${owner ?? ''} only, not with ${words}`);
 }
 
-function otherCommand(words: string, user: string | undefined): Command {
-  switch (words) {
-    case 'migrate':
-    case 'rebuild':
-    case 'export-links':
-      return { name: words };
-    case 'admin reset-password':
-      return { name: 'reset-password', user: user ?? 'admin' };
-    case '':
-      return { name: 'help' };
-    default:
-      throw unknown(words);
-  }
+function readPercent(options: Options, name: 'sample' | 'most-wrong'): number {
+  const text = options[name] ?? '1';
+  const percent = Number(text);
+  if (/^\d+(?:\.\d+)?$/.test(text) && percent <= 100) return percent;
+  throw new AppError('BAD_REQUEST', `--${name} ${text} is no per cent: give a number from 0 to 100`);
 }
 
-function parse(args: readonly string[]) {
+function parse(args: readonly string[]): { values: Options; positionals: string[] } {
   try {
     return parseArgs({
       args: [...args],
@@ -83,6 +120,9 @@ function parse(args: readonly string[]) {
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean' },
         user: { type: 'string' },
+        repair: { type: 'boolean' },
+        sample: { type: 'string' },
+        'most-wrong': { type: 'string' },
       },
     });
   } catch (cause) {
@@ -93,7 +133,7 @@ function parse(args: readonly string[]) {
 }
 
 function unknown(words: string): AppError {
-  const nearest = nearestName(words, commands);
+  const nearest = nearestName(words, Object.keys(forms));
   const hint = nearest === undefined ? `\n\n${usage}` : `did you mean ${nearest}?`;
   return new AppError('BAD_REQUEST', `there is no command '${words}': ${hint}`);
 }

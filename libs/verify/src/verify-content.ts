@@ -1,0 +1,56 @@
+import type { ContentStore } from '@entrepot/content-store/content-store';
+import type { Database } from '@entrepot/database/database';
+import { BlobRows } from './blob-rows.ts';
+import { Comparison } from './comparison.ts';
+import type { Finding, VerifyReport } from './finding.ts';
+
+/** What is verified, and what may be done about it. */
+export interface VerifyOptions {
+  readonly database: Database;
+  readonly store: ContentStore;
+  /** Per cent of the objects that are read and hashed, 0 to 100. */
+  readonly samplePercent: number;
+  readonly repair: boolean;
+  /** Repairs nothing when more than so many per cent of what it saw are wrong: then the storage is another one. */
+  readonly mostWrongPercent: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Compares the database with the storage, both ways. A repair never deletes bytes and never drops rows: bytes that
+ * nothing knows get a row in quarantine, live blobs whose bytes are missing or wrong become *damaged*, so that the
+ * next push heals them, and damaged ones that are whole become live again.
+ */
+export async function verifyContent(options: VerifyOptions): Promise<VerifyReport> {
+  const { database, store, samplePercent, signal } = options;
+  const rows = new BlobRows(database);
+  const comparison = new Comparison({ rows, store, samplePercent, signal });
+  await comparison.run();
+  const { objects, bytes, hashed, blobs, findings } = comparison;
+  const report = { objects, bytes, hashed, blobs, findings };
+  if (!options.repair) return { ...report, repair: 'not-asked' };
+  const wrong = findings.filter(({ kind }) => kind !== 'whole').length;
+  if (wrong > (Math.max(objects, blobs) * options.mostWrongPercent) / 100) {
+    return { ...report, repair: 'refused' };
+  }
+  for (const finding of findings) {
+    signal.throwIfAborted();
+    await repair(rows, finding);
+  }
+  return { ...report, repair: 'done' };
+}
+
+async function repair(rows: BlobRows, { kind, digest, size }: Finding): Promise<void> {
+  switch (kind) {
+    case 'unknown':
+      await rows.adopt(digest, size);
+      return;
+    case 'whole':
+      await rows.markWhole(digest);
+      return;
+    case 'missing':
+    case 'size':
+    case 'bytes':
+      await rows.markDamaged(digest);
+  }
+}
