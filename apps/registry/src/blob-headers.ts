@@ -10,8 +10,6 @@ export function blobHeaders(digest: Digest): HeaderList {
     digest,
     'ETag',
     `"${digest}"`,
-    'Accept-Ranges',
-    'bytes',
     'Cache-Control',
     'max-age=31536000, immutable',
   ];

@@ -7,7 +7,7 @@ type BlobLocation = NonNullable<Awaited<ReturnType<ContentStore['locate']>>>;
 
 /**
  * Answers a GET with where the bytes are: the path that the proxy in front serves (`X-Accel-Redirect`), which makes
- * status, length and range of the answer itself, or a URL for the client. The proxy keeps the headers that name the
+ * status, length and ranges of the answer itself, or a URL for the client. The proxy keeps the headers that name the
  * blob (deploy/services/nginx.conf).
  */
 export function sendElsewhere(exchange: Exchange, location: BlobLocation, digest: Digest): void {

@@ -32,7 +32,7 @@ export async function getBlob(
   repositoryOf(answer, name);
   const size = answer.blobSize;
   if (size === undefined) throw blobUnknown(target);
-  const headers = blobHeaders(digest);
+  const headers: HeaderList = [...blobHeaders(digest), 'Accept-Ranges', 'bytes'];
   if (isCurrent(exchange, digest)) {
     exchange.beginBytes(304, headers);
     exchange.res.end();
