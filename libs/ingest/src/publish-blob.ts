@@ -4,7 +4,7 @@ import type { BlobLink } from '@entrepot/catalog/publish-together';
 import type { DurablePoint, UploadIdentity } from '@entrepot/catalog/uploads';
 import type { BlobWriter } from '@entrepot/content-store/blob-writer';
 import type { ContentStore } from '@entrepot/content-store/content-store';
-import { AppError } from '@entrepot/errors/app-error';
+import { AppError, isAppError } from '@entrepot/errors/app-error';
 import type { Digest } from '@entrepot/oci/digest';
 
 /** Who keeps the rows of uploads that begin and end, and of their blobs. */
@@ -50,22 +50,47 @@ export interface FinishedUpload {
 export async function publishBlob(parts: PublishParts, finished: FinishedUpload): Promise<void> {
   const { store, blobs } = parts;
   const { upload, writer, digest } = finished;
-  const { id: blobId, state } = await announce(parts, finished);
+  const { projectId, repository } = upload;
+  const blob = await notDeleting(
+    parts,
+    finished,
+    await blobs.endUpload(upload, finished.generation, { digest, size: writer.size }),
+  );
+  await putBytes(store, finished, blob.state);
+  try {
+    await blobs.link({ projectId, repository, digest, blobId: blob.id });
+  } catch (error) {
+    if (!isAppError(error, 'BLOB_BUSY')) throw error;
+    // The row went while the bytes were on their way, which took longer than collection waits. Those that are here
+    // belong to another row, so that collection knows of them whatever happens now.
+    const again = await notDeleting(parts, finished, await blobs.announce(digest, writer.size));
+    if ((await store.stat(digest)) !== writer.size) throw error;
+    await blobs.link({ projectId, repository, digest, blobId: again.id });
+  }
+}
+
+/** Makes the bytes of the upload those of the blob, which is in `state`. */
+async function putBytes(
+  store: ContentStore,
+  { writer, digest }: FinishedUpload,
+  state: string,
+): Promise<void> {
   const there = state === 'committing' ? undefined : await store.stat(digest);
-  const isWhole = there === writer.size;
+  // a damaged one may have its size, and other bytes
+  const isWhole = there === writer.size && state !== 'damaged';
   if (isWhole && state === 'live') await writer.discard();
   else if ((await writer.publish(digest, { replace: there !== undefined && !isWhole })) === 'exists') {
     await checkRival(store, writer, digest);
   }
-  const { projectId, repository } = upload;
-  await blobs.link({ projectId, repository, digest, blobId });
 }
 
-/** Ends the upload with the intent to publish; the blob, once nobody is removing it. */
-async function announce(parts: PublishParts, finished: FinishedUpload): Promise<AnnouncedBlob> {
-  const { upload, generation, writer, digest } = finished;
-  const { size } = writer;
-  let blob = await parts.blobs.endUpload(upload, generation, { digest, size });
+/** The blob, once nobody is removing it. */
+async function notDeleting(
+  parts: PublishParts,
+  { writer, digest }: FinishedUpload,
+  announced: AnnouncedBlob,
+): Promise<AnnouncedBlob> {
+  let blob = announced;
   for (let wait = 0; blob.state === 'deleting'; wait++) {
     if (wait === 10) {
       throw new AppError('BLOB_BUSY', `blob ${digest} is being removed at this moment; push it again`, {
@@ -73,7 +98,7 @@ async function announce(parts: PublishParts, finished: FinishedUpload): Promise<
       });
     }
     await sleep(500);
-    blob = await parts.blobs.announce(digest, size);
+    blob = await parts.blobs.announce(digest, writer.size);
   }
   return blob;
 }

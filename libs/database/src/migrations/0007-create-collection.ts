@@ -1,3 +1,4 @@
+import { createReviews } from './0003-create-reviews.ts';
 import { createManifestFunctions } from './0006-create-manifest-functions.ts';
 
 /** The text of one function of an earlier step, to be replaced, with passages of it changed. */
@@ -27,8 +28,8 @@ const noLinkInProject = `NOT EXISTS (
 /**
  * What collection needs (libs/catalog/src/collection).
  *
- * `review_after` is the moment from which a review's delay is counted: who reviews adds the delay of its settings,
- * so that no session has to know them.
+ * `review_after` of what was linked, uploaded, pushed or untagged is the moment from which a delay is counted: who
+ * reviews adds the delay of its settings, so that no session has to know them. Reviews for another reason are due then.
  *
  * A manifest in the recycle bin keeps its edges to blobs, and with them their links and bytes, until it is purged.
  */
@@ -45,6 +46,12 @@ CREATE INDEX upload_repository ON upload (repository);
 -- what a manifest that comes back from the recycle bin brings along
 CREATE INDEX manifest_deleted_subject ON manifest (repository_id, subject_digest)
   WHERE subject_digest IS NOT NULL AND NOT live;
+
+-- when a manifest lost its last tag or index, however often it was looked at since
+ALTER TABLE manifest_review ADD COLUMN since timestamptz NOT NULL DEFAULT now();
+${['review_untagged_manifests', 'review_freed_children'].map((name) => changed(createReviews, name, [['reason = excluded.reason', 'reason = excluded.reason, since = excluded.since']])).join('\n')}
+CREATE INDEX manifest_review_deleted ON manifest_review (review_after, manifest_id) WHERE reason = 'deleted';
+CREATE INDEX blob_review_soon ON blob_review (review_after, blob_id) WHERE reason <> 'new';
 
 CREATE FUNCTION review_deleted_manifests() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,0 +1,82 @@
+import type { Database } from '@entrepot/database/database';
+import { digestFromBytes, digestToBytes } from '@entrepot/database/digest-bytes';
+import { statement } from '@entrepot/database/statement';
+import type { Digest } from '@entrepot/oci/digest';
+import type { DoomedBlob } from './blob-reviews.ts';
+import { healBlob } from './heal-blob.ts';
+import { reviewBatch } from './review-batch.ts';
+
+/** Who keeps the bytes of blobs (libs/content-store). */
+export interface BlobBytes {
+  stat(digest: Digest): Promise<number | undefined>;
+  /**
+   * Removes bytes under a lease as far as `confirm`, asked as late as the storage can, still agrees. Returns those
+   * whose bytes are gone by this call.
+   */
+  discardBlobs(
+    digests: readonly Digest[],
+    lease: string,
+    confirm: (digests: readonly Digest[]) => Promise<ReadonlySet<Digest>>,
+  ): Promise<ReadonlySet<Digest>>;
+}
+
+/** What the removal of a batch freed. `bytes` are those that the storage gave back. */
+export interface BlobRemovalResult {
+  readonly removed: number;
+  readonly bytes: number;
+}
+
+// the lease begins anew: what follows has its whole time
+const confirmed = statement<{ digest: Buffer }>(
+  'blob-removal.confirm',
+  `UPDATE blob SET lease_until = now() + make_interval(secs => $3)
+   WHERE digest = ANY ($1) AND state = 'deleting' AND lease_owner = $2 AND lease_until > now() RETURNING digest`,
+);
+// what was counted before a link's removal took care of it
+const uncount = statement(
+  'blob-removal.uncount',
+  `WITH gone AS (
+     DELETE FROM project_blob p USING blob b
+     WHERE p.blob_id = ANY ($1) AND b.id = p.blob_id AND b.state = 'deleting' AND b.lease_owner = $2
+     RETURNING p.project_id, b.size
+   ) INSERT INTO usage_delta (project_id, bytes) SELECT project_id, -sum(size) FROM gone GROUP BY project_id`,
+);
+const forget = statement<{ id: number }>(
+  'blob-removal.forget',
+  `WITH gone AS (
+     DELETE FROM blob WHERE id = ANY ($1) AND state = 'deleting' AND lease_owner = $2 RETURNING id
+   ), reviewed AS (
+     DELETE FROM blob_review v USING gone g WHERE v.blob_id = g.id
+   ) SELECT id FROM gone`,
+);
+
+/**
+ * Removes the bytes of blobs that were doomed under `lease`, then their rows. A process that was paused for longer than
+ * its lease removes nothing: neither what another one removed meanwhile, nor what a push made anew since (I9).
+ */
+export async function removeBlobs(
+  database: Database,
+  bytes: BlobBytes,
+  doomed: readonly DoomedBlob[],
+  { lease, leaseSeconds }: { readonly lease: string; readonly leaseSeconds: number },
+): Promise<BlobRemovalResult> {
+  if (doomed.length === 0) return { removed: 0, bytes: 0 };
+  const mine = new Set<Digest>();
+  const gone = await bytes.discardBlobs(
+    doomed.map(({ digest }) => digest),
+    lease,
+    async (digests) => {
+      const rows = await database.run(confirmed, [digests.map(digestToBytes), lease, leaseSeconds]);
+      for (const { digest } of rows) mine.add(digestFromBytes(digest));
+      return mine;
+    },
+  );
+  const ids = doomed.filter(({ digest }) => mine.has(digest)).map(({ id }) => id);
+  const removed = await reviewBatch(database, async () => {
+    await database.run(uncount, [ids, lease]);
+    return await database.run(forget, [ids, lease]);
+  });
+  for (const { digest } of doomed) if (!mine.has(digest)) await healBlob(database, bytes, digest);
+  const freed = doomed.filter(({ digest }) => gone.has(digest));
+  return { removed: removed.length, bytes: freed.reduce((sum, { size }) => sum + size, 0) };
+}

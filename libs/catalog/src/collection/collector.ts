@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '@entrepot/database/database';
+import { isAppError } from '@entrepot/errors/app-error';
+import type { Origin } from '../manifest-record.ts';
+import { Manifests } from '../manifests.ts';
+import { removeBlobs, type BlobBytes, type BlobRemovalResult } from './blob-removal.ts';
+import { reviewBlobs } from './blob-reviews.ts';
+import type { CollectionTotals } from './collection-totals.ts';
+import type { CollectionWindows } from './collection-windows.ts';
+import { reviewLinks } from './link-reviews.ts';
+import { reviewManifests, type UntaggedManifest } from './manifest-reviews.ts';
+import { Pace, type PaceOptions } from './pace.ts';
+import { recoverTrash, type TrashBytes } from './trash-recovery.ts';
+
+/** What a collector works with. */
+export interface CollectorParts {
+  readonly database: Database;
+  readonly bytes: BlobBytes & TrashBytes;
+  readonly windows: CollectionWindows;
+  /** Throws when the storage is not the one of this database: nothing is removed from it then. */
+  readonly checkStorage: () => Promise<void>;
+  readonly pace?: PaceOptions;
+}
+
+/** How one run is watched and ended. */
+export interface CollectionRun {
+  /** Ends the run after the batch at hand, by throwing its reason. */
+  readonly signal: AbortSignal;
+  /** Told after each batch what there is so far. */
+  readonly onProgress?: (totals: CollectionTotals) => void;
+}
+
+/** Reviews up to so many rows of one kind; returns how many it looked at. */
+type Review = (rows: number) => Promise<number>;
+
+const origin: Origin = {
+  actor: 'collection',
+  actorKind: 'system',
+  requestId: undefined,
+  address: undefined,
+  userAgent: undefined,
+  method: undefined,
+  host: undefined,
+};
+
+/**
+ * Removes what nobody references: manifests whose time in the recycle bin is over, links that no manifest uses, blobs
+ * that no repository links, and their bytes. In small batches while everything goes on; any number of collectors may
+ * run at once, and one that is killed leaves nothing that the next does not go on with.
+ */
+export class Collector {
+  readonly #parts: CollectorParts;
+  readonly #manifests: Manifests;
+
+  constructor(parts: CollectorParts) {
+    this.#parts = parts;
+    this.#manifests = new Manifests(parts.database);
+  }
+
+  /** Looks at everything that is due, until nothing is. */
+  async run(run: CollectionRun): Promise<CollectionTotals> {
+    const totals: CollectionTotals = {
+      looked: 0,
+      manifests: 0,
+      untagged: 0,
+      links: 0,
+      quarantined: 0,
+      blobs: 0,
+      bytes: 0,
+    };
+    await this.#parts.checkStorage();
+    await recoverTrash(this.#parts.database, this.#parts.bytes);
+    const kinds: readonly Review[] = [
+      (rows) => this.#reviewManifests(totals, rows),
+      (rows) => this.#reviewLinks(totals, rows),
+      (rows) => this.#reviewBlobs(totals, rows),
+    ];
+    let before: number;
+    do {
+      before = totals.looked;
+      for (const kind of kinds) await this.#untilNoneIsDue(run, totals, kind);
+    } while (totals.looked > before);
+    return totals;
+  }
+
+  /** Repeats batches of one kind. */
+  async #untilNoneIsDue(
+    { signal, onProgress }: CollectionRun,
+    totals: CollectionTotals,
+    batch: Review,
+  ): Promise<void> {
+    const pace = new Pace(this.#parts.pace);
+    for (;;) {
+      signal.throwIfAborted();
+      const asked = pace.rows;
+      const begun = performance.now();
+      const looked = await batch(asked);
+      totals.looked += looked;
+      if (looked === 0) return;
+      onProgress?.(totals);
+      const rest = pace.learn(looked, performance.now() - begun);
+      // the loop throws the signal's own reason
+      if (rest > 0) await sleep(rest, undefined, { signal }).catch(() => undefined);
+      if (looked < asked) return;
+    }
+  }
+
+  async #reviewManifests(totals: CollectionTotals, rows: number): Promise<number> {
+    const { looked, purged, untagged } = await reviewManifests(
+      this.#parts.database,
+      this.#parts.windows,
+      rows,
+    );
+    totals.manifests += purged;
+    for (const manifest of untagged) totals.untagged += await this.#deleteUntagged(manifest);
+    return looked;
+  }
+
+  async #deleteUntagged({ repositoryId, digest }: UntaggedManifest): Promise<number> {
+    try {
+      await this.#manifests.delete(repositoryId, digest, origin);
+      return 1;
+    } catch (error) {
+      // it is used or gone by now
+      if (isAppError(error, 'MANIFEST_IN_USE', 'MANIFEST_NOT_FOUND')) return 0;
+      throw error;
+    }
+  }
+
+  async #reviewLinks(totals: CollectionTotals, rows: number): Promise<number> {
+    const { looked, removed } = await reviewLinks(this.#parts.database, this.#parts.windows, rows);
+    totals.links += removed;
+    return looked;
+  }
+
+  async #reviewBlobs(totals: CollectionTotals, limit: number): Promise<number> {
+    const { database, windows } = this.#parts;
+    const lease = randomUUID();
+    const { looked, quarantined, doomed } = await reviewBlobs(database, windows, { limit, lease });
+    totals.quarantined += quarantined;
+    if (doomed.length > 0) {
+      const { removed, bytes } = await this.#remove(doomed, lease);
+      totals.blobs += removed;
+      totals.bytes += bytes;
+    }
+    return looked;
+  }
+
+  async #remove(doomed: Parameters<typeof removeBlobs>[2], lease: string): Promise<BlobRemovalResult> {
+    const { database, bytes, windows, checkStorage } = this.#parts;
+    await checkStorage();
+    return await removeBlobs(database, bytes, doomed, { lease, leaseSeconds: windows.leaseSeconds });
+  }
+}
