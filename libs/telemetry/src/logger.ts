@@ -1,4 +1,5 @@
 import { pino, stdSerializers, type DestinationStream, type LogFn } from 'pino';
+import { openStandardOutput } from './gathered-lines.ts';
 import { redactSecrets, redactText } from './redact-secrets.ts';
 import { findRequestContext } from './request-context.ts';
 
@@ -53,8 +54,7 @@ export function createLogger(options: LoggerOptions): Logger {
       serializers: { err: serializeError, error: serializeError },
       hooks: { streamWrite: redactText },
     },
-    options.destination ?? // not waited for: what comes while a write is under way goes into the next one; flushed at exit
-      pino.destination({ dest: 1, sync: false }),
+    options.destination ?? openStandardOutput(),
   );
 }
 

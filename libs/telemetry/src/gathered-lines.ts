@@ -1,0 +1,63 @@
+import { writeSync } from 'node:fs';
+import { pino, type DestinationStream } from 'pino';
+
+const gatherMs = 20;
+
+/** Where gathered lines go: later, or at once when the process ends. */
+export interface LineSink {
+  write(lines: string): void;
+  writeNow(lines: string): void;
+}
+
+/**
+ * Lines that wait a moment for those that follow. Each write is a trip to the thread pool, and a push is three lines
+ * within a few milliseconds.
+ */
+export class GatheredLines implements DestinationStream {
+  readonly #sink: LineSink;
+  #lines = '';
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(sink: LineSink) {
+    this.#sink = sink;
+  }
+
+  write(line: string): void {
+    this.#lines += line;
+    this.#timer ??= setTimeout(() => this.#sink.write(this.#take()), gatherMs);
+  }
+
+  /** Writes what waits before it returns. */
+  flushSync(): void {
+    this.#sink.writeNow(this.#take());
+  }
+
+  #take(): string {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const lines = this.#lines;
+    this.#lines = '';
+    return lines;
+  }
+}
+
+/** The process's standard output; its last lines are written when the process ends, whichever way it does but by force. */
+export function openStandardOutput(): DestinationStream {
+  // not waited for: what comes while a write is under way goes into the next one
+  const stream = pino.destination({ dest: 1, sync: false });
+  const lines = new GatheredLines({
+    write: (text) => void stream.write(text),
+    writeNow: (text) => {
+      stream.flushSync();
+      if (text !== '') writeSync(1, text);
+    },
+  });
+  process.once('exit', () => {
+    try {
+      lines.flushSync();
+    } catch {
+      // nobody reads any more, and the process ends for another reason
+    }
+  });
+  return lines;
+}
