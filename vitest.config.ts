@@ -5,6 +5,7 @@ const conditions = ['entrepot-source', 'node'];
 const skipped = ['**/node_modules/**', '**/dist/**', '.tools/**'];
 const withDatabase = '**/*.db.test.ts';
 const endToEnd = '**/*.e2e.test.ts';
+const withObjectServer = '**/*.s3.test.ts';
 
 export default defineConfig({
   // tests read the sources of our packages: nothing has to be built first
@@ -21,7 +22,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{libs,apps,tools,bench}/**/*.test.ts'],
-          exclude: [...skipped, withDatabase, endToEnd],
+          exclude: [...skipped, withDatabase, withObjectServer, endToEnd],
           // a bound for what hangs: the drivers' tests wait for a real disk, which others may keep busy
           testTimeout: 20_000,
         },
@@ -47,6 +48,17 @@ export default defineConfig({
           globalSetup: ['libs/database/src/testing/oldest-server-setup.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // servers of S3, started by the tests
+          name: 's3',
+          include: [`libs/${withObjectServer}`],
+          exclude: skipped,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
         },
       },
       {

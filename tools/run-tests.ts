@@ -21,6 +21,7 @@ async function main(withCheck: boolean): Promise<void> {
     await (withCheck ? runCheck() : runSuite('unit')),
     await runSuite('db'),
     ...(hasOlderPostgres() ? [await runSuite('db-oldest')] : []),
+    await runSuite('s3'),
     await runSuite('e2e'),
   ];
   const total = addCounts([...counts, ...readCounts(), reportMissing(), await reportLeftovers()]);

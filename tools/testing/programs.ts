@@ -18,6 +18,10 @@ const programs = [
   'oci-conformance',
   'debootstrap',
   'strace',
+  'versitygw',
+  'radosgw',
+  'ceph-mon',
+  'ceph-osd',
 ] as const;
 
 /** Those of the programs that are in none of the folders of `path`. */

@@ -20,8 +20,8 @@ import { FilesystemAppender } from './filesystem-appender.ts';
 import { filesystemError, systemCode } from './filesystem-error.ts';
 import { listFiles } from './list-files.ts';
 import { probeDirectory } from './probe-directory.ts';
-import { putFile } from './put-file.ts';
 import { readFileRange } from './read-file.ts';
+import { SmallFiles } from './small-files.ts';
 import { unlinkFile } from './unlink-file.ts';
 
 /** Says that a directory may stay: it is in use again, or someone else removed it. */
@@ -44,11 +44,13 @@ export class FilesystemDriver implements StorageDriver {
   readonly #root: string;
   readonly #proxyPrefix: string | undefined;
   readonly #directories: DirectoryDurability;
+  readonly #smallFiles: SmallFiles;
 
   constructor(options: FilesystemOptions) {
     this.#root = resolve(options.root);
     this.#proxyPrefix = options.proxyPrefix;
     this.#directories = new DirectoryDurability(this.#root);
+    this.#smallFiles = new SmallFiles(this.#root, this.#directories);
   }
 
   async probe(): Promise<void> {
@@ -79,7 +81,7 @@ export class FilesystemDriver implements StorageDriver {
   async put(key: string, bytes: Buffer): Promise<void> {
     const path = this.#pathOf(key);
     try {
-      await putFile(path, bytes, this.#directories);
+      await this.#smallFiles.put(path, bytes);
     } catch (error) {
       throw filesystemError(error, 'write', path);
     }

@@ -6,7 +6,7 @@ import { openNewFile, replaceObject } from './link-object.ts';
 import { unlinkFile } from './unlink-file.ts';
 
 /** Parts the final name from what makes a half-written file's name unique; no key has it, so no listing shows one. */
-const unfinished = '~';
+export const unfinished = '~';
 
 /** Writes a small file whole, in place of what is there, durable when it resolves. */
 export async function putFile(path: string, bytes: Buffer, directories: DirectoryDurability): Promise<void> {

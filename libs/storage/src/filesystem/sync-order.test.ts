@@ -14,7 +14,7 @@ interface SystemCall {
 }
 
 const driverUrl = new URL('filesystem-driver.ts', import.meta.url).href;
-const calls = 'fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,write';
+const calls = 'fsync,fdatasync,syncfs,link,linkat,rename,renameat,renameat2,unlink,write';
 
 /** The script under trace: what it writes to its standard output marks when a promise has resolved. */
 function script(body: string): string {
@@ -198,6 +198,23 @@ describe.skipIf(!isTraceable)(`order of syncs${why}`, () => {
     expectInOrder([only(found, /^write$/, '"later"')], syncs.slice(1), [
       only(found, /^link/, '/ab/up/twice/data"'),
     ]);
+  });
+
+  it('syncs the file system around the renames of many that it puts at once', async () => {
+    const found = await trace(`
+      const keys = Array.from({ length: 40 }, (_, index) => 'many/' + (index % 5) + '/' + index);
+      await Promise.all(keys.map((key) => driver.put(key, Buffer.from('bytes'))));
+      writeSync(1, 'all put');`);
+    const renames = found.filter(({ name, text }) => name.startsWith('rename') && text.includes('/many/'));
+    expect(renames).toHaveLength(40);
+    const syncs = found.filter(({ name }) => name === 'syncfs');
+    expect(syncs).toHaveLength(2);
+    expect(found.filter(({ name, text }) => /^f(data)?sync$/.test(name) && text.includes('/many'))).toEqual(
+      [],
+    );
+    const writes = found.filter(({ name, text }) => name === 'write' && text.includes('/many/'));
+    expect(writes).toHaveLength(40);
+    expectInOrder(writes, syncs.slice(0, 1), renames, syncs.slice(1), [only(found, /^write$/, '"all put"')]);
   });
 
   it('syncs what it puts before it stands at its key', async () => {

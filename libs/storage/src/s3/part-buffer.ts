@@ -1,0 +1,71 @@
+import type { PartLoan, PartPool } from './part-pool.ts';
+
+const small = 64 * 1024;
+
+/**
+ * The bytes of an appender below a part. The first 64 KiB are its own, which is all that most blobs need; what goes
+ * beyond is lent by the pool.
+ */
+export class PartBuffer {
+  readonly capacity: number;
+  readonly #pool: PartPool;
+  #memory: Buffer = Buffer.alloc(0);
+  #loan: PartLoan | undefined;
+  #length = 0;
+
+  constructor(pool: PartPool, capacity: number) {
+    this.#pool = pool;
+    this.capacity = capacity;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get isFull(): boolean {
+    return this.#length === this.capacity;
+  }
+
+  /** The memory of the pool that it holds. */
+  get loan(): PartLoan | undefined {
+    return this.#loan;
+  }
+
+  /** What it holds; good until the next call. */
+  get bytes(): Buffer {
+    return this.#memory.subarray(0, this.#length);
+  }
+
+  /** Takes bytes of `chunk` from `from` on, as many as fit, once there is memory for them; returns how many. */
+  async fill(chunk: Buffer, from: number): Promise<number> {
+    if (this.#length === this.#memory.length) await this.#grow();
+    const taken = chunk.copy(this.#memory, this.#length, from);
+    this.#length += taken;
+    return taken;
+  }
+
+  /** Hands the memory over with what it holds, and is empty. */
+  handOver(): { readonly bytes: Buffer; readonly loan: PartLoan | undefined } {
+    const held = { bytes: this.bytes, loan: this.#loan };
+    this.#loan = undefined;
+    this.#memory = Buffer.alloc(0);
+    this.#length = 0;
+    return held;
+  }
+
+  /** Forgets what it holds and gives the memory back. */
+  drop(): void {
+    this.handOver().loan?.release();
+  }
+
+  async #grow(): Promise<void> {
+    if (this.#memory.length === 0) {
+      this.#memory = Buffer.allocUnsafeSlow(Math.min(small, this.capacity));
+      return;
+    }
+    const loan = await this.#pool.take(this.capacity);
+    this.bytes.copy(loan.bytes);
+    this.#loan = loan;
+    this.#memory = loan.bytes;
+  }
+}
