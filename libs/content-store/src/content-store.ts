@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { AppError } from '@entrepot/errors/app-error';
-import { digestAlgorithm, type Digest, type DigestAlgorithm } from '@entrepot/oci/digest';
+import { digestAlgorithm, digestOfHash, type Digest, type DigestAlgorithm } from '@entrepot/oci/digest';
 import type { ByteRange, ChunkConsumer, ObjectLocation, StorageDriver } from '@entrepot/storage/driver';
 import { BlobWriter, type FlushedUpload } from './blob-writer.ts';
 import { GatherBudget } from './gather-budget.ts';
@@ -171,6 +171,18 @@ export class ContentStore {
       const upload = uploadOfKey(key);
       if (upload !== undefined) yield { ...upload, modifiedAt };
     }
+  }
+
+  /**
+   * Writes a small blob whole, in place of what is at its key, durable when it resolves. `INTERNAL` when the bytes are
+   * those of another digest.
+   */
+  async putWhole(digest: Digest, bytes: Buffer): Promise<void> {
+    const algorithm = digestAlgorithm(digest);
+    if (digestOfHash(algorithm, createHash(algorithm).update(bytes).digest('hex')) !== digest) {
+      throw new AppError('INTERNAL', `the bytes are not those of ${digest}`);
+    }
+    await this.driver.put(blobKey(digest), bytes);
   }
 
   /** Opens the upload `uuid` for the writer of `generation`, which nobody else is. */

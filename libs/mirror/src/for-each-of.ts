@@ -1,4 +1,5 @@
-const atOnce = 8;
+// enough that the driver writes them together
+const atOnce = 200;
 
 /** Runs `work` for each item, a few at a time: syncs of files wait for the disk together. */
 export async function forEachOf<Item>(

@@ -1,6 +1,4 @@
 import { AddedContent } from '@entrepot/catalog/added-content';
-import { Blobs } from '@entrepot/catalog/blobs';
-import { Manifests } from '@entrepot/catalog/manifests';
 import type { ContentStore } from '@entrepot/content-store/content-store';
 import type { Database } from '@entrepot/database/database';
 import { LinkFiles } from './link-files.ts';
@@ -22,8 +20,6 @@ export class LinkMirror {
     this.#database = database;
     this.#parts = {
       store,
-      blobs: new Blobs(database),
-      manifests: new Manifests(database),
       added: new AddedContent(database),
       content: new MirroredContent(database),
       files: new LinkFiles(store),

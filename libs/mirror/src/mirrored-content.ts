@@ -25,6 +25,12 @@ export interface MirroredManifest {
   readonly isStored: boolean;
 }
 
+/** The bytes of a manifest, as they were pushed. */
+export interface MirroredPayload {
+  readonly digest: Digest;
+  readonly payload: Buffer;
+}
+
 /** Where a tag points. */
 export interface MirroredTag {
   readonly id: number;
@@ -48,6 +54,10 @@ const manifests = statement<MirroredManifest>(
 const manifestPage = statement<MirroredManifest>(
   'mirror.manifest-page',
   `SELECT ${manifestColumns} FROM manifest m WHERE m.repository_id = $1 AND m.id > $2 AND m.live ORDER BY m.id LIMIT $3`,
+);
+const payloads = statement<MirroredPayload>(
+  'mirror.payloads',
+  `SELECT ${digestTextSql('digest')} AS digest, payload FROM manifest WHERE id = ANY ($1)`,
 );
 const tags = statement<MirroredTag>(
   'mirror.tags',
@@ -102,6 +112,11 @@ export class MirroredContent {
       if (rows.length < limit) return;
       last = rows.at(-1)?.id ?? last;
     }
+  }
+
+  /** The bytes of manifests; of those whose rows are gone there are none. */
+  async listPayloads(manifestIds: readonly number[]): Promise<readonly MirroredPayload[]> {
+    return await this.#database.run(payloads, [manifestIds]);
   }
 
   /** Those of the tags that are there. */

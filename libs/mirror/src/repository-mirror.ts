@@ -1,23 +1,13 @@
-import { randomUUID } from 'node:crypto';
-import type { AddedContent } from '@entrepot/catalog/added-content';
-import type { Blobs } from '@entrepot/catalog/blobs';
-import type { Manifests } from '@entrepot/catalog/manifests';
-import type { ContentStore } from '@entrepot/content-store/content-store';
 import { linkOfKey, mirrorDirectories, type RepositoryLink } from '@entrepot/content-store/layout';
-import { AppError } from '@entrepot/errors/app-error';
-import { digestAlgorithm, type Digest } from '@entrepot/oci/digest';
+import type { Digest } from '@entrepot/oci/digest';
 import type { Tag } from '@entrepot/oci/tag';
 import { forEachOf } from './for-each-of.ts';
 import type { LinkFiles } from './link-files.ts';
-import type { MirroredContent, MirroredManifest, MirroredRepository } from './mirrored-content.ts';
+import { storeManifestBytes, type ManifestBytesParts } from './manifest-bytes.ts';
+import type { MirroredManifest, MirroredRepository } from './mirrored-content.ts';
 
 /** What mirrors of repositories are made of. */
-export interface RepositoryMirrorParts {
-  readonly store: ContentStore;
-  readonly blobs: Blobs;
-  readonly manifests: Manifests;
-  readonly added: AddedContent;
-  readonly content: MirroredContent;
+export interface RepositoryMirrorParts extends ManifestBytesParts {
   readonly files: LinkFiles;
 }
 
@@ -76,40 +66,10 @@ export class RepositoryMirror {
     if (manifests.length === 0) return;
     const { content, files } = this.#parts;
     const { name } = this.#repository;
-    await forEachOf(manifests, (manifest) => this.#storeBytes(manifest));
+    await storeManifestBytes(this.#parts, this.#repository, manifests);
     await files.addDigests(name, 'blob', await content.listLayers(manifests.map(({ id }) => id)));
     const digests = manifests.map(({ digest }) => digest);
     await files.addDigests(name, 'manifest', digests);
-  }
-
-  /** The bytes of a manifest become a blob that it uses itself: of collection they need no exception. */
-  async #storeBytes(manifest: MirroredManifest): Promise<void> {
-    const { store, blobs, manifests, added } = this.#parts;
-    const { digest, size } = manifest;
-    if (manifest.isStored && (await store.stat(digest)) === size) return;
-    const payload = await manifests.findPayload(manifest.id);
-    // its row is gone, which is marked
-    if (payload === undefined) return;
-    const { id: blobId, state } = await blobs.announce(digest, size);
-    if (state === 'deleting') throw beingRemoved(digest);
-    const { projectId, name } = this.#repository;
-    await this.#publish(digest, payload);
-    await blobs.link({ projectId, repository: name, digest, blobId });
-    await added.holdBytes(name, digest);
-  }
-
-  async #publish(digest: Digest, payload: Buffer): Promise<void> {
-    const { store } = this.#parts;
-    const there = await store.stat(digest);
-    if (there === payload.length) return;
-    const writer = await store.openUpload(randomUUID(), 0, { algorithm: digestAlgorithm(digest) });
-    try {
-      await writer.write(payload);
-      await writer.publish(digest, { replace: there !== undefined });
-    } catch (error) {
-      await writer.discard();
-      throw error;
-    }
   }
 
   /** Those of the manifests that have no link yet. */
@@ -142,10 +102,4 @@ export class RepositoryMirror {
     await this.removeLayers(digestsOf('blob'));
     await this.mirrorTags([...new Set(links.flatMap((link) => ('tag' in link ? link.tag : [])))]);
   }
-}
-
-function beingRemoved(digest: Digest): AppError {
-  return new AppError('BLOB_BUSY', `the bytes of ${digest} are being removed at this moment`, {
-    retryAfter: 5,
-  });
 }

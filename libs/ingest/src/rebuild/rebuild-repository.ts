@@ -127,7 +127,7 @@ export class RepositoryRebuild {
     }
     // the bytes lie at a key of blobs: the manifest uses them
     await this.#linkBlob(digest);
-    await content.holdBytes(name, digest);
+    await content.holdBytes(name, [digest]);
     record.manifests += 1;
   }
 
