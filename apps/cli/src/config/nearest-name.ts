@@ -1,12 +1,45 @@
 const farthest = 4;
+const shortestWord = 3;
 
-/** The candidate that differs from `name` in the fewest letters; `undefined` when none is near. */
+interface Ranked {
+  readonly candidate: string;
+  /** Words that both have count twice, those that one of them abbreviates once. */
+  readonly shared: number;
+  readonly distance: number;
+}
+
+/**
+ * The candidate that was meant by `name`: the one that shares most words with it, of several the one that differs in
+ * the fewest letters; `undefined` when none is near, and when a shared word is all that several have in common with it.
+ */
 export function nearestName(name: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
-    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
-    .toSorted((a, b) => a.distance - b.distance);
+    .map((candidate) => rank(name, candidate))
+    .toSorted((a, b) => b.shared - a.shared || a.distance - b.distance);
   const [best] = ranked;
-  return best !== undefined && best.distance <= farthest ? best.candidate : undefined;
+  if (best === undefined) return undefined;
+  // a longer form of the best one, such as its _FILE, is no rival of it
+  const rival = ranked.find(({ candidate }) => !candidate.startsWith(best.candidate));
+  const isNear = best.distance <= Math.min(farthest, name.length / 2);
+  const isAlone = best.shared > (rival?.shared ?? 0);
+  return isNear || isAlone ? best.candidate : undefined;
+}
+
+function rank(name: string, candidate: string): Ranked {
+  const others = wordsOf(candidate);
+  const shared = wordsOf(name).map((word) => Math.max(...others.map((other) => likeness(word, other))));
+  const distance = editDistance(name, candidate);
+  return { candidate, shared: shared.reduce((sum, each) => sum + each, 0), distance };
+}
+
+function wordsOf(name: string): string[] {
+  return name.split(/[^A-Za-z0-9]+/);
+}
+
+function likeness(a: string, b: string): 0 | 1 | 2 {
+  if (a === b) return 2;
+  const [short, long] = a.length < b.length ? [a, b] : [b, a];
+  return short.length >= shortestWord && long.startsWith(short) ? 1 : 0;
 }
 
 // Levenshtein's distance, one row at a time
