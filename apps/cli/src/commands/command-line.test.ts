@@ -19,6 +19,8 @@ describe('parseCommandLine', () => {
     [['admin', 'reset-password', '--user', 'root'], { name: 'reset-password', user: 'root' }],
     [['--version'], { name: 'version' }],
     [['serve', '--help'], { name: 'help' }],
+    [['help'], { name: 'help' }],
+    [['help', 'serve'], { name: 'help' }],
     [[], { name: 'help' }],
   ])('%j', (args, command) => {
     expect(parseCommandLine(args)).toEqual(command);
@@ -29,12 +31,25 @@ describe('parseCommandLine', () => {
     expect(() => parseCommandLine(['serve', 'jobservise'])).toThrow(/did you mean serve jobservice\?/);
   });
 
-  it('shows the usage when nothing is near', () => {
-    expect(() => parseCommandLine(['frobnicate'])).toThrow(/there is no command 'frobnicate'[^]*Usage:/);
+  it.each(['frobnicate', 'foo'])('lists the commands when nothing is near %s', (word) => {
+    expect(() => parseCommandLine([word])).toThrow(
+      new RegExp(`^there is no command '${word}': the commands are serve, .*verify, .* and help$`),
+    );
+  });
+
+  it('says of an option that does not exist that settings are environment variables', () => {
+    expect(() => parseCommandLine(['serve', '--port', '1'])).toThrow(
+      /^there is no option --port, settings are environment variables: did you mean ENTREPOT_HTTP_PORT\? [^']*$/,
+    );
+    expect(() => parseCommandLine(['serve', '-x'])).toThrow(
+      /^there is no option -x, settings are environment/,
+    );
+    expect(() => parseCommandLine(['admin', 'reset-password', '--user'])).toThrow(
+      /--user.*argument missing.*--help/,
+    );
   });
 
   it('refuses options that mean nothing', () => {
-    expect(() => parseCommandLine(['serve', '--port', '1'])).toThrow(/--port/);
     expect(() => parseCommandLine(['serve', '--user', 'a'])).toThrow(/goes with admin reset-password/);
     expect(() => parseCommandLine(['rebuild', '--repair'])).toThrow(/--repair goes with verify only/);
     expect(() => parseCommandLine(['verify', '--sample', '101'])).toThrow(/from 0 to 100/);

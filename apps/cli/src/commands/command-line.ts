@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { AppError } from '@entrepot/errors/app-error';
+import { knownNames } from '../config/load-config.ts';
 import { nearestName } from '../config/nearest-name.ts';
 
 const appNames = ['registry', 'core', 'jobservice'] as const;
@@ -37,7 +38,7 @@ export const usage = `Usage: entrepot <command>
   admin reset-password     makes a new password for the administrator and prints it
     --user <name>          of another administrator than admin
 
-  --help, --version
+  help, --help, --version
 
 Settings are environment variables: docs/reference/configuration.md lists them.
 `;
@@ -86,7 +87,7 @@ const forms: Readonly<Record<string, Form>> = {
 /** Reads the arguments after the program's name. Throws `BAD_REQUEST` with what is meant instead. */
 export function parseCommandLine(args: readonly string[]): Command {
   const { values, positionals } = parse(args);
-  if (values.help === true) return { name: 'help' };
+  if (values.help === true || positionals[0] === 'help') return { name: 'help' };
   if (values.version === true) return { name: 'version' };
   const words = positionals.join(' ');
   if (words === '') return { name: 'help' };
@@ -126,14 +127,29 @@ function parse(args: readonly string[]): { values: Options; positionals: string[
       },
     });
   } catch (cause) {
-    throw new AppError('BAD_REQUEST', `${cause instanceof Error ? cause.message : ''}\n\n${usage}`, {
-      cause,
-    });
+    throw new AppError('BAD_REQUEST', whyUnreadable(cause), { cause });
   }
+}
+
+// node's own advice is how to pass a word that begins with a dash, and no command takes one
+function whyUnreadable(cause: unknown): string {
+  const words = cause instanceof Error ? cause.message : '';
+  const option = /^Unknown option '([^']+)'/.exec(words)?.[1];
+  if (option === undefined) return `${words}; entrepot --help lists the options`;
+  const name = `ENTREPOT_${option.replace(/^-+/, '').replaceAll('-', '_').toUpperCase()}`;
+  const setting = nearestName(name, knownNames());
+  const example = setting === undefined ? '' : `: did you mean ${setting}?`;
+  return (
+    `there is no option ${option}, settings are environment variables${example} ` +
+    '(docs/reference/configuration.md lists them, entrepot --help the options)'
+  );
 }
 
 function unknown(words: string): AppError {
   const nearest = nearestName(words, Object.keys(forms));
-  const hint = nearest === undefined ? `\n\n${usage}` : `did you mean ${nearest}?`;
+  const hint =
+    nearest === undefined
+      ? `the commands are ${Object.keys(forms).join(', ')} and help`
+      : `did you mean ${nearest}?`;
   return new AppError('BAD_REQUEST', `there is no command '${words}': ${hint}`);
 }
