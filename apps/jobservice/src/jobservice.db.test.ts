@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { recordFact } from '@entrepot/access/record-fact';
 import type { Database } from '@entrepot/database/database';
 import { ContentStore } from '@entrepot/content-store/content-store';
+import { writeIdentity } from '@entrepot/content-store/identity';
 import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
 import { SecretBox } from '@entrepot/identity/secret-box';
 import { migrateQueues } from '@entrepot/jobs/wake-queue';
@@ -16,6 +17,7 @@ const log = createLogger({ level: 'silent' });
 const box = new SecretBox('a key for tests, of forty characters....');
 
 const store = new ContentStore(new MemoryDriver());
+const windows = { reviewSeconds: 86_400, quarantineSeconds: 172_800, recycleDays: 7, leaseSeconds: 60 };
 
 let test: TestDatabase;
 let database: Database;
@@ -25,6 +27,10 @@ beforeAll(async () => {
   test = await createTestDatabase();
   database = test.database;
   await migrateQueues(test.connection);
+  const [instance] = await database.query<{ instance: string; epoch: number }>(
+    `INSERT INTO instance (instance_id) VALUES (gen_random_uuid()) RETURNING instance_id AS instance, epoch`,
+  );
+  if (instance !== undefined) await writeIdentity(store, { format: 1, ...instance });
 });
 afterEach(async () => {
   await running?.stop();
@@ -35,7 +41,7 @@ afterAll(() => test.close());
 async function start(metrics = createMetrics({ processMetrics: false })): Promise<void> {
   const queue = { kind: 'postgres', connection: test.connection } as const;
   running = createJobservice(
-    { queue, signingKeys: { algorithm: 'EdDSA' }, linkMirror: false },
+    { queue, signingKeys: { algorithm: 'EdDSA' }, linkMirror: false, collection: { windows, minutes: 5 } },
     { database, store, box, log, metrics },
   );
   await running.start();
@@ -148,7 +154,10 @@ describe('jobservice', () => {
     await database.query('INSERT INTO usage_delta (project_id, bytes) VALUES ($1, 10), ($1, 32)', [project]);
     await database.query('UPDATE schedule SET next_run_at = now()');
     await start();
-    await vi.waitFor(async () => expect(await count('usage_delta')).toBe(0), { timeout: 10_000 });
+    await vi.waitFor(
+      async () => expect(await count('usage_delta WHERE project_id = $1', [project])).toBe(0),
+      { timeout: 10_000 },
+    );
     const usage = await first<{ used: number }>('SELECT used FROM project_usage WHERE project_id = $1', [
       project,
     ]);

@@ -8,7 +8,7 @@ import { turnMirror } from '@entrepot/mirror/marks';
 import { createHandlers } from './handlers/all.ts';
 import type { JobserviceConfig, JobserviceResources } from './jobservice-resources.ts';
 import { OutboxRelay } from './outbox-relay.ts';
-import { Scheduler } from './schedules.ts';
+import { Scheduler, schedulesWith } from './schedules.ts';
 import { subscriptions } from './subscriptions.ts';
 import { reportQueues } from './queue-metrics.ts';
 
@@ -25,14 +25,15 @@ const sweepSeconds = 15;
 
 /** Puts workers, relay and schedules together. Any number of processes may run it on one database. */
 export function createJobservice(config: JobserviceConfig, resources: JobserviceResources): Jobservice {
-  const { database, store, box, log, metrics } = resources;
+  const { database, log, metrics } = resources;
   const wakes = new WakeQueue(config.queue, log);
   const relay = new OutboxRelay({ database, wakes, subscriptions, log });
-  const scheduler = new Scheduler(database, new JobQueue(database, wakes, log));
+  const jobs = new JobQueue(database, wakes, log);
+  const scheduler = new Scheduler(database, jobs, schedulesWith(config.collection.minutes));
   const workers = new Workers({
     database,
     wakes,
-    handlers: createHandlers({ database, store, box, signingKeys: config.signingKeys }),
+    handlers: createHandlers({ ...resources, ...config.collection, signingKeys: config.signingKeys }),
     definitions: jobDefinitions,
     log,
     ...(config.concurrency === undefined ? {} : { concurrency: config.concurrency }),
@@ -53,7 +54,7 @@ export function createJobservice(config: JobserviceConfig, resources: Jobservice
     start: async () => {
       await turnMirror(database, config.linkMirror);
       await scheduler.prepare();
-      reportQueues(database, metrics);
+      reportQueues(database, metrics, config.collection.windows);
       workers.start();
       void listener.start();
       timers.push(setInterval(() => void relay.run(), relaySeconds * 1000));

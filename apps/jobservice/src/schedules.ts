@@ -1,6 +1,6 @@
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
-import { expireUploads, foldUsage, mirrorLinks } from '@entrepot/jobs/definitions/content';
+import { collect, expireUploads, foldUsage, mirrorLinks } from '@entrepot/jobs/definitions/content';
 import {
   createPartitions,
   pruneLogins,
@@ -8,12 +8,17 @@ import {
   rotateSigningKey,
 } from '@entrepot/jobs/definitions/housekeeping';
 import type { JobQueue } from '@entrepot/jobs/job-queue';
-import type { JobDefinition } from '@entrepot/jobs/job';
+import type { AnyJob, JobDefinition } from '@entrepot/jobs/job';
 
 /** A job that is done every so many seconds. */
 export interface Schedule {
-  readonly job: JobDefinition<Record<string, never>>;
+  readonly job: AnyJob;
   readonly seconds: number;
+  readonly enqueue: (jobs: JobQueue) => Promise<unknown>;
+}
+
+function every<Payload>(seconds: number, job: JobDefinition<Payload>, payload: Payload): Schedule {
+  return { job, seconds, enqueue: (jobs) => jobs.enqueue(job, payload) };
 }
 
 const minute = 60;
@@ -21,14 +26,23 @@ const hour = 60 * minute;
 
 /** Every schedule of the product. */
 export const schedules: readonly Schedule[] = [
-  { job: mirrorLinks, seconds: 10 },
-  { job: foldUsage, seconds: minute },
-  { job: rotateSigningKey, seconds: 10 * minute },
-  { job: pruneLogins, seconds: 15 * minute },
-  { job: pruneTasks, seconds: hour },
-  { job: expireUploads, seconds: hour },
-  { job: createPartitions, seconds: 12 * hour },
+  every(10, mirrorLinks, {}),
+  every(minute, foldUsage, {}),
+  every(5 * minute, collect, {}),
+  every(10 * minute, rotateSigningKey, {}),
+  every(15 * minute, pruneLogins, {}),
+  every(hour, pruneTasks, {}),
+  every(hour, expireUploads, {}),
+  every(12 * hour, createPartitions, {}),
 ];
+
+/** The schedules, with as many minutes between two runs of collection; 0: never by itself. */
+export function schedulesWith(collectMinutes: number): readonly Schedule[] {
+  return schedules.flatMap((schedule) => {
+    if (schedule.job.name !== collect.name) return [schedule];
+    return collectMinutes === 0 ? [] : [{ ...schedule, seconds: collectMinutes * minute }];
+  });
+}
 
 const ensure = statement(
   'schedule.ensure',
@@ -47,7 +61,7 @@ export class Scheduler {
   readonly #jobs: JobQueue;
   readonly #schedules: readonly Schedule[];
 
-  constructor(database: Database, jobs: JobQueue, list: readonly Schedule[] = schedules) {
+  constructor(database: Database, jobs: JobQueue, list: readonly Schedule[]) {
     this.#database = database;
     this.#jobs = jobs;
     this.#schedules = list;
@@ -64,7 +78,7 @@ export class Scheduler {
     const seconds = this.#schedules.map((schedule) => schedule.seconds);
     await this.#database.transaction(async () => {
       const due = new Set((await this.#database.run(take, [names, seconds])).map((row) => row.job));
-      for (const { job } of this.#schedules) if (due.has(job.name)) await this.#jobs.enqueue(job, {});
+      for (const { job, enqueue } of this.#schedules) if (due.has(job.name)) await enqueue(this.#jobs);
     });
   }
 }

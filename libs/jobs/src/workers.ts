@@ -3,6 +3,7 @@ import type { Database } from '@entrepot/database/database';
 import type { Logger } from '@entrepot/telemetry/logger';
 import { checkHandlers, type JobHandler } from './handler.ts';
 import { queueNames, type AnyJob, type QueueName } from './job.ts';
+import { abort, isReason } from './stop-reason.ts';
 import { TaskLog } from './task-log.ts';
 import { Tasks, type OpenTask, type TakenTask } from './tasks.ts';
 import type { WakeQueue } from './wake-queue.ts';
@@ -24,9 +25,6 @@ interface Running {
   readonly task: TakenTask;
   readonly stop: AbortController;
 }
-
-/** Why a running task is told to end. */
-type StopReason = 'the task was stopped' | 'the process ends' | 'the task was given to another worker';
 
 /**
  * Does the tasks of all queues. A task belongs to whoever set its row to running; heartbeats say that he lives,
@@ -150,14 +148,6 @@ export class Workers {
     const wakes = open.map(({ id, queue, attempts }) => ({ queue: queueOf(queue), taskId: id, attempts }));
     await this.#options.wakes.send(wakes);
   }
-}
-
-function abort(stop: AbortController, reason: StopReason): void {
-  stop.abort(new Error(reason));
-}
-
-function isReason(signal: AbortSignal, reason: StopReason): boolean {
-  return signal.reason instanceof Error && signal.reason.message === reason;
 }
 
 function queueOf(text: string): QueueName {

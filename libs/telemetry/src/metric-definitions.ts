@@ -72,6 +72,24 @@ export const metricDefinitions = {
     help: 'Age of the oldest task that waits in a queue; 0 when none waits.',
     labels: ['queue'],
   },
+  collectedBlobs: {
+    type: 'counter',
+    name: 'entrepot_collected_blobs_total',
+    help: 'Blobs removed for good because nothing referenced them.',
+    labels: [],
+  },
+  collectedBytes: {
+    type: 'counter',
+    name: 'entrepot_collected_bytes_total',
+    help: 'Bytes that the storage gave back for blobs removed for good.',
+    labels: [],
+  },
+  reviewAge: {
+    type: 'gauge',
+    name: 'entrepot_review_age_seconds',
+    help: 'How long the oldest review of collection has been due; 0 when none is.',
+    labels: ['kind'],
+  },
   outboxRows: {
     type: 'gauge',
     name: 'entrepot_outbox_rows',

@@ -84,6 +84,24 @@ export const configSchema = z
       .describe(
         'Path under which the nginx in front serves the directory of the blobs, to requests that the registry sends there and to nobody else (`internal`): bytes then leave by sendfile. Only when every request comes through that nginx.',
       ),
+    collectMinutes: integer({ min: 0, max: 1440 })
+      .default(5)
+      .describe(
+        'Minutes between two runs of collection, which removes what nobody references, online. 0: only when somebody asks for a run.',
+      ),
+    collectReviewDelayHours: integer({ min: 0, max: 8760 })
+      .default(24)
+      .describe(
+        'Hours that a blob in a repository is left alone after a push, or after the last manifest that used it went, before collection looks at it. Longer than any push takes.',
+      ),
+    collectQuarantineHours: integer({ min: 0, max: 8760 })
+      .default(48)
+      .describe('Hours that a blob without a repository is kept, for the push that wants it again.'),
+    recycleBinDays: integer({ min: 0, max: 3650 })
+      .default(7)
+      .describe(
+        'Days that deleted artifacts can be restored, where their project (`recycle_bin_days`) says nothing. Their blobs stay for as long.',
+      ),
     secretKey: text()
       .min(32, { error: 'must have at least 32 characters: make one with openssl rand -base64 32' })
       .optional()

@@ -11,6 +11,7 @@ import { KeyRing } from '@entrepot/identity/key-ring';
 import type { SecretBox } from '@entrepot/identity/secret-box';
 import { TokenVerifier } from '@entrepot/identity/token-verifier';
 import { createJobservice } from '@entrepot/jobservice/jobservice';
+import type { CollectionConfig } from '@entrepot/jobservice/jobservice-resources';
 import { createRegistry, type Registry } from '@entrepot/registry/registry';
 import { systemClock as clock } from '@entrepot/telemetry/clock';
 import type { Logger } from '@entrepot/telemetry/logger';
@@ -154,11 +155,25 @@ export async function startJobservice({
           : { kind: 'redis', url: config.redisUrl },
       signingKeys: { algorithm: config.tokenAlgorithm },
       linkMirror: isMirrored(config),
+      collection: collectionOf(config),
     },
     { database, store, box, log, metrics },
   );
   await jobservice.start();
   teardown.add('jobservice', 1_500, () => jobservice.stop());
+}
+
+/** Seconds after which another process goes on with a removal whose process died. */
+const removalLeaseSeconds = 60;
+
+function collectionOf(config: Config): CollectionConfig {
+  const windows = {
+    reviewSeconds: config.collectReviewDelayHours * 3600,
+    quarantineSeconds: config.collectQuarantineHours * 3600,
+    recycleDays: config.recycleBinDays,
+    leaseSeconds: removalLeaseSeconds,
+  };
+  return { windows, minutes: config.collectMinutes };
 }
 
 function isMirrored({ storageLinkMirror, storageDriver }: Config): boolean {

@@ -11,6 +11,7 @@ import {
   rotateSigningKey,
 } from '@entrepot/jobs/definitions/housekeeping';
 import { handle, type JobHandler } from '@entrepot/jobs/handler';
+import { Executions } from '@entrepot/jobs/executions';
 import { Tasks } from '@entrepot/jobs/tasks';
 
 const batch = 1_000;
@@ -26,6 +27,7 @@ export interface HousekeepingResources {
 /** The small jobs that keep the database in order. */
 export function housekeepingHandlers({ database, box, signingKeys }: HousekeepingResources): JobHandler[] {
   const tasks = new Tasks(database);
+  const executions = new Executions(database);
   return [
     handle(rotateSigningKey, async (_, { log }) => {
       log(await rotateSigningKeys(database, box, signingKeys));
@@ -40,6 +42,7 @@ export function housekeepingHandlers({ database, box, signingKeys }: Housekeepin
     }),
     handle(pruneTasks, async (_, { signal }) => {
       await untilDone(signal, () => tasks.prune(batch));
+      await untilDone(signal, () => executions.prune(batch));
     }),
   ];
 }

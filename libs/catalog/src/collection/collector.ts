@@ -11,6 +11,7 @@ import type { CollectionWindows } from './collection-windows.ts';
 import { reviewLinks } from './link-reviews.ts';
 import { reviewManifests, type UntaggedManifest } from './manifest-reviews.ts';
 import { Pace, type PaceOptions } from './pace.ts';
+import { listUntaggedManifests } from './untagged-manifests.ts';
 import { recoverTrash, type TrashBytes } from './trash-recovery.ts';
 
 /** What a collector works with. */
@@ -28,7 +29,9 @@ export interface CollectionRun {
   /** Ends the run after the batch at hand, by throwing its reason. */
   readonly signal: AbortSignal;
   /** Told after each batch what there is so far. */
-  readonly onProgress?: (totals: CollectionTotals) => void;
+  readonly onProgress?: (totals: CollectionTotals) => Promise<void> | void;
+  /** Deletes every untagged manifest too, whatever its project wants. */
+  readonly untagged?: boolean;
 }
 
 /** Reviews up to so many rows of one kind; returns how many it looked at. */
@@ -71,6 +74,7 @@ export class Collector {
     };
     await this.#parts.checkStorage();
     await recoverTrash(this.#parts.database, this.#parts.bytes);
+    if (run.untagged === true) await this.#deleteAllUntagged(run, totals);
     const kinds: readonly Review[] = [
       (rows) => this.#reviewManifests(totals, rows),
       (rows) => this.#reviewLinks(totals, rows),
@@ -98,7 +102,7 @@ export class Collector {
       const looked = await batch(asked);
       totals.looked += looked;
       if (looked === 0) return;
-      onProgress?.(totals);
+      await onProgress?.(totals);
       const rest = pace.learn(looked, performance.now() - begun);
       // the loop throws the signal's own reason
       if (rest > 0) await sleep(rest, undefined, { signal }).catch(() => undefined);
@@ -115,6 +119,15 @@ export class Collector {
     totals.manifests += purged;
     for (const manifest of untagged) totals.untagged += await this.#deleteUntagged(manifest);
     return looked;
+  }
+
+  async #deleteAllUntagged({ signal, onProgress }: CollectionRun, totals: CollectionTotals): Promise<void> {
+    const { database, windows } = this.#parts;
+    for await (const page of listUntaggedManifests(database, windows.reviewSeconds)) {
+      signal.throwIfAborted();
+      for (const manifest of page) totals.untagged += await this.#deleteUntagged(manifest);
+      await onProgress?.(totals);
+    }
   }
 
   async #deleteUntagged({ repositoryId, digest }: UntaggedManifest): Promise<number> {

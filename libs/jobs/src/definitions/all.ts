@@ -1,5 +1,5 @@
 import type { AnyJob } from '../job.ts';
-import { expireUploads, foldUsage, mirrorLinks, purgeProject, purgeRepository } from './content.ts';
+import { collect, expireUploads, foldUsage, mirrorLinks, purgeProject, purgeRepository } from './content.ts';
 import { createPartitions, pruneLogins, pruneTasks, rotateSigningKey } from './housekeeping.ts';
 
 /** Every job of the product. Jobservice refuses to start when one has no handler, or two. */
@@ -7,6 +7,7 @@ export const jobDefinitions: readonly AnyJob[] = [
   purgeRepository,
   purgeProject,
   expireUploads,
+  collect,
   foldUsage,
   mirrorLinks,
   rotateSigningKey,

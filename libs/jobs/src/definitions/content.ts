@@ -48,6 +48,23 @@ export const expireUploads = job({
   uniqueBy: () => '',
 });
 
+export const collect = job({
+  name: 'content.collect',
+  summary:
+    'Removes what nobody references: deleted manifests whose time is over, unused links, blobs and their bytes.',
+  queue: 'maintenance',
+  payload: z.object({
+    trigger: z.enum(['manual', 'schedule']).optional(),
+    /** Only counts what would go. */
+    dryRun: z.boolean().optional(),
+    /** Deletes every untagged manifest too, whatever its project wants. */
+    untagged: z.boolean().optional(),
+  }),
+  attempts: 3,
+  timeoutSeconds: 24 * 3600,
+  uniqueBy: () => '',
+});
+
 export const mirrorLinks = job({
   name: 'mirror.write',
   summary: 'Makes the files of repositories, in the layout of distribution, equal to what the database says.',

@@ -14,7 +14,10 @@ const flags = new Set([
 ]);
 const severities = ['none', 'low', 'medium', 'high', 'critical'];
 const whole = /^-?\d{1,9}$/;
-const proxyRules: Readonly<Record<string, (value: string) => boolean>> = {
+const days = /^\d{1,4}$/;
+const valueRules: Readonly<Record<string, (value: string) => boolean>> = {
+  recycle_bin_days: (value) => days.test(value),
+  untagged_days: (value) => days.test(value),
   proxy_speed_kb: (value) => whole.test(value) && Number(value) >= -1,
   max_upstream_conn: (value) => whole.test(value) && Number(value) !== 0 && Number(value) >= -1,
   proxy_cache_filter_pattern: () => true,
@@ -51,7 +54,7 @@ function checkSetting(name: string, value: string): string {
     if (!severities.includes(severity)) throw invalid(name, value, severities.join(', '));
     return severity;
   }
-  const rule = Object.hasOwn(proxyRules, name) ? proxyRules[name] : undefined;
+  const rule = Object.hasOwn(valueRules, name) ? valueRules[name] : undefined;
   if (rule === undefined)
     throw new AppError('BAD_REQUEST', `metadata: a project has no setting ${JSON.stringify(name)}`);
   if (value !== '' && !rule(value)) throw invalid(name, value, 'a value of that setting');
