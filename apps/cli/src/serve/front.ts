@@ -8,7 +8,7 @@ import { createServer as createHttpsServer, Server as HttpsServer } from 'node:h
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@entrepot/telemetry/logger';
-import { listen } from './listen.ts';
+import { listen, publicSettings } from './listen.ts';
 import { OpenAnswers } from './open-answers.ts';
 import type { TlsMaterial } from './tls-files.ts';
 
@@ -60,8 +60,7 @@ export class Front {
 
   /** Takes connections. Returns the port. Throws `CONFIG_INVALID` when the address cannot be had. */
   async start(host: string, port: number): Promise<number> {
-    const settings = 'ENTREPOT_HTTP_PORT or ENTREPOT_HTTP_HOST';
-    return await listen(this.server, { host, port, settings, log: this.#log });
+    return await listen(this.server, { host, port, settings: publicSettings, log: this.#log });
   }
 
   /** Uses another certificate for the connections to come. */

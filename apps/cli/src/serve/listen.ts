@@ -2,11 +2,20 @@ import { createServer, type Server } from 'node:net';
 import { AppError } from '@entrepot/errors/app-error';
 import type { Logger } from '@entrepot/telemetry/logger';
 
+/** The settings that say where to listen. */
+export interface ListenSettings {
+  readonly host: string;
+  readonly port: string;
+}
+
+/** Those of the port that everybody uses. */
+export const publicSettings: ListenSettings = { host: 'ENTREPOT_HTTP_HOST', port: 'ENTREPOT_HTTP_PORT' };
+
 /** Where to listen, and the settings that say so. */
 export interface ListenOptions {
   readonly host: string;
   readonly port: number;
-  readonly settings: string;
+  readonly settings: ListenSettings;
   /** Told what goes wrong later: a connection that could not be taken, for want of file descriptors say. */
   readonly log: Logger;
 }
@@ -20,8 +29,8 @@ export async function listen(server: Server, options: ListenOptions): Promise<nu
   return await new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       const code = 'code' in error ? String(error.code) : '';
-      const reason = reasons[code] ?? error.message;
-      const message = `cannot listen on ${host}:${port}: ${reason} (${settings})`;
+      const setting = isOfHost.has(code) ? settings.host : settings.port;
+      const message = `cannot listen on ${host}:${port}: ${reasons[code] ?? error.message} (${setting})`;
       reject(new AppError('CONFIG_INVALID', message, { cause: error }));
     };
     server.once('error', fail);
@@ -46,4 +55,7 @@ const reasons: Readonly<Record<string, string>> = {
   EACCES: 'this user may not use that port, so choose one of 1024 or above',
   EADDRNOTAVAIL: 'this machine has no such address',
   ENOTFOUND: 'this host name is not known',
+  EAI_AGAIN: 'this host name is not known, or the name server does not answer',
+  EINVAL: 'this is no address to listen on',
 };
+const isOfHost: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EINVAL']);

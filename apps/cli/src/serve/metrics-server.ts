@@ -18,6 +18,8 @@ export interface ProcessFacts {
   readonly readiness: Readiness;
 }
 
+const settingName = 'ENTREPOT_METRICS_ADDRESS, off for none';
+
 interface Page {
   readonly status: number;
   readonly type: string;
@@ -60,7 +62,7 @@ async function startMetricsServer(
       res.destroy();
     });
   });
-  await listen(server, { ...address, settings: 'ENTREPOT_METRICS_ADDRESS (off for none)', log });
+  await listen(server, { ...address, settings: { host: settingName, port: settingName }, log });
   return async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));

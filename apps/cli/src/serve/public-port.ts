@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@entrepot/telemetry/logger';
 import type { Config } from '../config/config.ts';
 import { Front, type FrontApps } from './front.ts';
-import { probeAddress } from './listen.ts';
+import { probeAddress, publicSettings } from './listen.ts';
 import type { Teardown } from './teardown.ts';
 import { readTls, watchTls, type TlsFiles, type TlsMaterial } from './tls-files.ts';
 
@@ -37,7 +37,7 @@ export class PublicPort {
     await probeAddress({
       host: config.httpHost,
       port: config.httpPort,
-      settings: 'ENTREPOT_HTTP_PORT',
+      settings: publicSettings,
       log,
     });
   }
