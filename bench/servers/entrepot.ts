@@ -33,6 +33,7 @@ export class Entrepot implements Server {
         ENTREPOT_ADMIN_PASSWORD: password,
         ENTREPOT_METRICS_ADDRESS: `127.0.0.1:${this.#metricsPort}`,
         ENTREPOT_TOKEN_SECONDS: '86400',
+        ENTREPOT_STORAGE_LINK_MIRROR: 'off',
       },
       folder,
     });
