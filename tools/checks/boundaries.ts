@@ -23,7 +23,7 @@ const pairs: readonly (readonly [from: string, to: string, reason: string])[] = 
 
 /** Packages from outside that only some of ours may know. */
 const owners: readonly (readonly [pattern: RegExp, owner: string])[] = [
-  [/^(typeorm|pg)$/, '@entrepot/database'],
+  [/^(typeorm|pg|pg-copy-streams)$/, '@entrepot/database'],
   [/^(bullmq|ioredis)$/, '@entrepot/jobs'],
   [/^(pino|prom-client)$/, '@entrepot/telemetry'],
   [/^@node-rs\/argon2$/, '@entrepot/identity'],

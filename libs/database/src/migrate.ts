@@ -7,6 +7,11 @@ import { migrations, type Migration } from './migrations/migrations.ts';
 
 const lock = 7_226_543_210;
 
+/** Whatever sends statements: a client of pg, or a {@link BulkSession}. */
+interface Statements {
+  query(sql: string, values?: unknown[]): Promise<unknown>;
+}
+
 /** What a run of the migrations did. */
 export interface MigrationResult {
   readonly applied: readonly string[];
@@ -20,11 +25,7 @@ export async function migrate(connection: ConnectionOptions): Promise<MigrationR
   const client = new pg.Client({ ...toPgConfig(connection), application_name: 'entrepot migrate' });
   try {
     await client.connect();
-    await client.query(`CREATE TABLE IF NOT EXISTS schema_migration (
-      name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`);
-    await client.query(
-      'ALTER TABLE schema_migration ADD COLUMN IF NOT EXISTS ends_older boolean NOT NULL DEFAULT false',
-    );
+    await createMigrationTable(client);
     const applied: string[] = [];
     for (const migration of await pending(client)) {
       if (await apply(client, migration)) applied.push(migration.name);
@@ -75,11 +76,7 @@ async function apply(client: pg.Client, migration: Migration): Promise<boolean> 
         migration.name,
       ]);
       if (rowCount === 0) {
-        await client.query(migration.sql);
-        await client.query('INSERT INTO schema_migration (name, ends_older) VALUES ($1, $2)', [
-          migration.name,
-          migration.endsOlder === true,
-        ]);
+        await runMigration(client, migration);
       }
       await client.query('COMMIT');
       return rowCount === 0;
@@ -90,8 +87,29 @@ async function apply(client: pg.Client, migration: Migration): Promise<boolean> 
   }
 }
 
-// The roles of the product are rows like any other; what they may do comes from libs/policy with each version.
-async function writeBuiltInRoles(client: pg.Client): Promise<void> {
+/** Makes the table that remembers the steps, unless it is there. */
+export async function createMigrationTable(session: Statements): Promise<void> {
+  await session.query(`CREATE TABLE IF NOT EXISTS schema_migration (
+    name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`);
+  await session.query(
+    'ALTER TABLE schema_migration ADD COLUMN IF NOT EXISTS ends_older boolean NOT NULL DEFAULT false',
+  );
+}
+
+/** Runs one step in the transaction that the session has begun, and remembers it. */
+export async function runMigration(session: Statements, { name, sql, endsOlder }: Migration): Promise<void> {
+  await session.query(sql);
+  await session.query('INSERT INTO schema_migration (name, ends_older) VALUES ($1, $2)', [
+    name,
+    endsOlder === true,
+  ]);
+}
+
+/**
+ * Makes the rows of the roles that the product has. They are rows like any other; what they may do comes from
+ * libs/policy with each version.
+ */
+export async function writeBuiltInRoles(client: Statements): Promise<void> {
   for (const role of builtInRoles) {
     await client.query(
       `INSERT INTO role (id, name, permissions, built_in) VALUES ($1, $2, $3, true)
