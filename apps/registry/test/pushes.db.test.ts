@@ -38,6 +38,35 @@ describe('pushes of blobs', () => {
     );
   }
 
+  /** Whether the review of a link has begun anew, which was to come within the hour. */
+  async function isPutOff(digest: string, ask: () => Promise<unknown>): Promise<boolean> {
+    const parsed = parseDigest(digest);
+    if (parsed === undefined) throw new Error(`${digest} is no digest`);
+    const ofBlob = 'blob_id = (SELECT id FROM blob WHERE digest = $1)';
+    const { database } = registry.test;
+    await database.query(`UPDATE link_review SET review_after = now() - interval '23 h' WHERE ${ofBlob}`, [
+      digestToBytes(parsed),
+    ]);
+    await ask();
+    const rows = await database.query(
+      `SELECT 1 FROM link_review WHERE ${ofBlob} AND review_after > now() - interval '1 min'`,
+      [digestToBytes(parsed)],
+    );
+    return rows.length > 0;
+  }
+
+  it('keep a blob from collection that a pusher asks for, which a pull does not', async () => {
+    const bytes = someBytes();
+    const digest = digestOf(bytes);
+    await client.put(await client.open(name), digest, bytes);
+    const path = `${name}/blobs/${digest}`;
+    expect(await isPutOff(digest, () => client.get(path))).toBe(false);
+    expect(await isPutOff(digest, () => client.head(path))).toBe(true);
+    const pull = await registry.token(admin, `repository:${name}:pull`);
+    const puller = new Client(registry.url, `Bearer ${pull}`);
+    expect(await isPutOff(digest, () => puller.head(path))).toBe(false);
+  });
+
   async function stagedFiles(): Promise<string[]> {
     return await readdir(join(registry.storageRoot, uploadPrefix)).catch(() => []);
   }

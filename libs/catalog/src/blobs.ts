@@ -32,12 +32,18 @@ const users = statement<{ digest: string }>(
    FROM blob b JOIN manifest_blob e ON e.repository_id = $1 AND e.blob_id = b.id
    JOIN manifest m ON m.id = e.manifest_id AND m.live WHERE b.digest = $2 LIMIT 3`,
 );
-// a manifest in the recycle bin does not keep what is deleted by name: it can be restored once that is pushed again
+// A manifest in the recycle bin does not keep what is deleted by name: it can be restored once that is pushed again.
+// Whoever brings one of them back holds it first of all, as here.
+const holdDeletedUsers = statement<{ id: number }>(
+  'blob.hold-deleted-users',
+  `SELECT m.id FROM blob b JOIN manifest_blob e ON e.repository_id = $1 AND e.blob_id = b.id
+   JOIN manifest m ON m.id = e.manifest_id AND NOT m.live WHERE b.digest = $2 ORDER BY m.id FOR UPDATE OF m`,
+);
 const unlink = statement<{ blob_id: number }>(
   'blob.unlink',
   `WITH given_up AS (
-     DELETE FROM manifest_blob e USING blob b, manifest m
-     WHERE e.repository_id = $1 AND e.blob_id = b.id AND b.digest = $2 AND m.id = e.manifest_id AND NOT m.live
+     DELETE FROM manifest_blob e USING blob b
+     WHERE e.repository_id = $1 AND e.blob_id = b.id AND b.digest = $2 AND e.manifest_id = ANY ($3)
    ) DELETE FROM repository_blob l USING blob b
    WHERE l.repository_id = $1 AND l.blob_id = b.id AND b.digest = $2 RETURNING l.blob_id`,
 );
@@ -124,21 +130,26 @@ export class Blobs {
    */
   async unlink(repositoryId: number, digest: Digest): Promise<void> {
     const key = [repositoryId, digestToBytes(digest)];
-    try {
-      const rows = await this.#database.run(unlink, key);
-      if (rows.length === 0) throw new AppError('BLOB_NOT_FOUND', `blob ${digest} is not in this repository`);
-    } catch (error) {
-      if (!isLostReference(error)) throw error;
-      const manifests = (await this.#database.run(users, key)).map((row) => row.digest);
-      throw new AppError(
-        'BLOB_IN_USE',
-        `blob ${digest} is used by ${manifests.join(', ')}; delete what uses it first`,
-        {
-          cause: error,
-          detail: { manifests },
-        },
-      );
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#unlinkOnce(key, digest);
+        return;
+      } catch (error) {
+        if (!isLostReference(error)) throw error;
+        const manifests = (await this.#database.run(users, key)).map((row) => row.digest);
+        // what used it has been deleted in the same moment
+        if (manifests.length === 0 && attempt < 3) continue;
+        throw inUse(digest, manifests, error);
+      }
     }
+  }
+
+  async #unlinkOnce(key: readonly unknown[], digest: Digest): Promise<void> {
+    const gone = await this.#database.transaction(async () => {
+      const deleted = await this.#database.run(holdDeletedUsers, key);
+      return await this.#database.run(unlink, [...key, deleted.map(({ id }) => id)]);
+    });
+    if (gone.length === 0) throw new AppError('BLOB_NOT_FOUND', `blob ${digest} is not in this repository`);
   }
 
   /** Says that bytes of this digest are about to be published, and returns what the blob is already. */
@@ -163,4 +174,9 @@ export class Blobs {
   async markDamaged(digest: Digest): Promise<void> {
     await this.#database.run(damage, [digestToBytes(digest)]);
   }
+}
+
+function inUse(digest: Digest, manifests: readonly string[], cause: unknown): AppError {
+  const message = `blob ${digest} is used by ${manifests.join(', ')}; delete what uses it first`;
+  return new AppError('BLOB_IN_USE', message, { cause, detail: { manifests } });
 }

@@ -4,6 +4,7 @@ import type { Digest } from '@entrepot/oci/digest';
 import { formatContentRange, parseRange, type ByteRange } from '@entrepot/oci/range';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import { blobHeaders } from '../blob-headers.ts';
+import type { Granted } from '../authorizer.ts';
 import { isCurrent, mayServeRange } from '../conditional.ts';
 import type { Exchange, HeaderList } from '../exchange.ts';
 import { limitReader } from '../limit-reader.ts';
@@ -24,14 +25,12 @@ export async function getBlob(
   target: BlobTarget,
 ): Promise<void> {
   const { name, digest } = target;
-  const { answer } = await context.authorizer.authorize(exchange, {
+  const granted = await context.authorizer.authorize(exchange, {
     repository: name,
     action: 'pull',
     content: { blob: digest },
   });
-  repositoryOf(answer, name);
-  const size = answer.blobSize;
-  if (size === undefined) throw blobUnknown(target);
+  const size = await foundSize(context, exchange, target, granted);
   const headers: HeaderList = [...blobHeaders(digest), 'Accept-Ranges', 'bytes'];
   if (isCurrent(exchange, digest)) {
     exchange.beginBytes(304, headers);
@@ -52,6 +51,38 @@ export async function getBlob(
   }
   if (await isSentElsewhere(context, exchange, { target, size })) return;
   await sendBlob(context, exchange, { target, status, headers, range, length });
+}
+
+/**
+ * Whether a pusher asks if the blob is here, to leave it out of a push whose manifest may come much later. Pulls write
+ * nothing, with whatever token.
+ */
+function isPushersQuestion(
+  { config }: RegistryContext,
+  { method }: Exchange,
+  name: RepositoryName,
+  { caller }: Granted,
+): boolean {
+  return (
+    method === 'HEAD' &&
+    !config.readOnly &&
+    caller.token.repositories.get(name)?.actions.includes('push') === true
+  );
+}
+
+/** The size of a blob that is here, and that stays when a pusher asks. */
+async function foundSize(
+  context: RegistryContext,
+  exchange: Exchange,
+  target: BlobTarget,
+  granted: Granted,
+): Promise<number> {
+  const { id } = repositoryOf(granted.answer, target.name);
+  const size = granted.answer.blobSize;
+  if (size === undefined) throw blobUnknown(target);
+  const mustStay = isPushersQuestion(context, exchange, target.name, granted);
+  if (mustStay && !(await context.blobs.keepLink(id, target.digest))) throw blobUnknown(target);
+  return size;
 }
 
 /** Lets somebody else send the bytes, when the storage says who can. */

@@ -104,8 +104,7 @@ CREATE TRIGGER uncount_manifests AFTER DELETE ON manifest REFERENCING OLD TABLE 
   FOR EACH STATEMENT EXECUTE FUNCTION uncount_manifests();
 
 -- As the one with three arguments of 0005, for the row of the blob whose bytes the caller has seen at their key: a row
--- that came after it may have none yet. A link that is there stays at least until this is committed, and its review
--- begins anew.
+-- that came after it may have none yet. A link that is there stays, and its review begins anew.
 CREATE FUNCTION link_blob(p_project bigint, p_repository text, p_digest bytea, p_blob bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -147,17 +146,13 @@ END $$;
 CREATE OR REPLACE FUNCTION link_blob(p_project bigint, p_repository text, p_digest bytea) RETURNS bigint
 LANGUAGE sql AS 'SELECT link_blob(p_project, p_repository, p_digest, NULL)';
 
--- Whether the link is there, and stays until this is committed; its review, if one is near, begins anew. For a pusher
--- who is told that a blob is here and names it in a manifest much later.
+-- Whether the link is there, and stays: its review, if one is near, begins anew; if collection is at it, it is waited
+-- for. For a pusher who is told that a blob is here and names it in a manifest much later. Writes nothing otherwise.
 CREATE FUNCTION keep_link(p_repository bigint, p_blob bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM 1 FROM repository_blob WHERE repository_id = p_repository AND blob_id = p_blob FOR KEY SHARE;
-  IF NOT FOUND THEN
-    RETURN false;
-  END IF;
   UPDATE link_review SET review_after = now(), reason = 'asked for'
   WHERE repository_id = p_repository AND blob_id = p_blob AND review_after < now() - interval '10 minutes';
-  RETURN true;
+  RETURN EXISTS (SELECT 1 FROM repository_blob WHERE repository_id = p_repository AND blob_id = p_blob);
 END $$;
 
 -- As close_upload, with the row of the blob.
