@@ -15,6 +15,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 /** Pairs that the table refuses and that have a reason. `*` stands for every package of layer infra. */
 const pairs: readonly (readonly [from: string, to: string, reason: string])[] = [
   ['*', '@entrepot/telemetry', 'every part logs and counts'],
+  ['*', '@entrepot/files', 'whose a file is that root makes is decided in one place'],
   ['@entrepot/content-store', '@entrepot/storage', 'it is the content store on a driver'],
   ['@entrepot/database', '@entrepot/events', 'the outbox row holds a fact'],
   ['@entrepot/jobs', '@entrepot/database', 'tasks are rows; the queue carries their ids'],

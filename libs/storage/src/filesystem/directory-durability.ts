@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AppError } from '@entrepot/errors/app-error';
+import { giveDescriptor, giveDirectory, type FileOwner } from '@entrepot/files/file-owner';
+import { makeDirectories } from '@entrepot/files/make-directories';
 import { syncDirectory } from './file-io.ts';
 import { systemCode } from './filesystem-error.ts';
 
@@ -19,13 +21,15 @@ export class DirectoryDurability {
   readonly #root: string;
   readonly #known = new Set<string>();
   readonly #seen = new Set<string>();
+  #owner: FileOwner | undefined;
 
   constructor(root: string) {
     this.#root = root;
   }
 
-  /** Remembers what is right below the root, which is there. */
-  learn(): void {
+  /** Remembers what is right below the root, which is there, and to whom what is made below it has to be given. */
+  learn(owner: FileOwner | undefined): void {
+    this.#owner = owner;
     for (const entry of readdirSync(this.#root, { withFileTypes: true })) {
       if (entry.isDirectory()) this.#seen.add(join(this.#root, entry.name));
     }
@@ -54,14 +58,32 @@ export class DirectoryDurability {
     }
     try {
       mkdirSync(directory, { mode: 0o700 });
+      if (this.#owner !== undefined) giveDirectory(directory, this.#owner);
     } catch (error) {
       const code = systemCode(error);
       if (code === 'EEXIST') return;
       if (code !== 'ENOENT') throw error;
       this.#makeTop(this.#topOf(directory));
       this.#forgetMissing(dirname(directory));
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      this.#makeWithParents(directory);
     }
+  }
+
+  /** Gives a file that was just made to whom the storage belongs, and returns its descriptor; closes it when it throws. */
+  give(descriptor: number): number {
+    if (this.#owner === undefined) return descriptor;
+    try {
+      giveDescriptor(descriptor, this.#owner);
+      return descriptor;
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
+  }
+
+  #makeWithParents(directory: string): void {
+    if (this.#owner === undefined) mkdirSync(directory, { recursive: true, mode: 0o700 });
+    else makeDirectories(directory, 0o700);
   }
 
   /** Makes a directory right below the root, which nobody removes: one that was there and is not went with its volume. */
@@ -69,7 +91,7 @@ export class DirectoryDurability {
     if (!existsSync(this.#root)) throw gone(this.#root);
     if (!existsSync(directory)) {
       if (this.#seen.has(directory)) throw gone(this.#root);
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      this.#makeWithParents(directory);
     }
     if (directory !== this.#root) this.#seen.add(directory);
   }

@@ -35,7 +35,8 @@ export interface FilesystemOptions {
 }
 
 /**
- * Objects as files below `root`, readable by this user alone. Small things are done by system calls on this thread,
+ * Objects as files below `root`, readable by this user alone; when that is root and the directory another user's, by
+ * that one. Small things are done by system calls on this thread,
  * since the page cache answers faster than the thread pool, and so are long reads of what it holds; syncs and long
  * writes never are.
  */
@@ -55,8 +56,7 @@ export class FilesystemDriver implements StorageDriver {
 
   async probe(): Promise<void> {
     this.#directories.assertMounted();
-    await probeDirectory(this.#root);
-    this.#directories.learn();
+    this.#directories.learn(await probeDirectory(this.#root));
   }
 
   async stat(key: string): Promise<ObjectStat | undefined> {

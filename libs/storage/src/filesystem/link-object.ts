@@ -44,7 +44,7 @@ export function replaceObject(source: string, target: string, directories: Direc
  * @throws AppError `STORAGE_FAILED` when it does: to take it over would let its writer publish bytes of this one.
  */
 export function openNewFile(path: string, directories: DirectoryDurability): number {
-  const open = (): number => openSync(path, 'ax', 0o600);
+  const open = (): number => directories.give(openSync(path, 'ax', 0o600));
   try {
     return open();
   } catch (error) {
