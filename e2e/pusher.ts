@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { digestOf } from './image-layout.ts';
-import { basic, type Entrepot } from './stack.ts';
+import { basic, type Credentials } from './stack.ts';
 
 /** A push that the registry has acknowledged to the last request. */
 export interface AcknowledgedPush {
@@ -22,22 +22,28 @@ export class UnexpectedAnswer extends Error {
 
 const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 
+/** Where a registry is, and its administrator. */
+export interface RegistryUnderTest {
+  readonly url: string;
+  readonly admin: Credentials;
+}
+
 /** The distribution API without a client in between, so that a test can stop anywhere in a push. */
 export class Pusher {
-  readonly #entrepot: Entrepot;
+  readonly #registry: RegistryUnderTest;
   readonly repository: string;
 
-  constructor(entrepot: Entrepot, repository: string) {
-    this.#entrepot = entrepot;
+  constructor(registry: RegistryUnderTest, repository: string) {
+    this.#registry = registry;
     this.repository = repository;
   }
 
   /** A request to a path below the repository; `path` may also be a Location. */
   async request(method: string, path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
-    headers.set('Authorization', basic(this.#entrepot.admin));
+    headers.set('Authorization', basic(this.#registry.admin));
     const url = path.startsWith('/') ? path : `/v2/${this.repository}/${path}`;
-    return await fetch(`${this.#entrepot.url}${url}`, { ...init, method, headers });
+    return await fetch(`${this.#registry.url}${url}`, { ...init, method, headers });
   }
 
   /** Opens an upload and returns its Location. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { basic, type Entrepot } from '../stack.ts';
+import type { RegistryUnderTest } from '../pusher.ts';
+import { basic } from '../stack.ts';
 
 /** A request whose every byte the test sends itself, on a connection of its own. */
 export class RawRequest {
@@ -22,14 +23,14 @@ export class RawRequest {
 
   /** Connects and sends the head of a request. */
   static async begin(
-    entrepot: Entrepot,
+    entrepot: RegistryUnderTest & { readonly port: number },
     line: string,
     headers: Readonly<Record<string, string | number>>,
   ): Promise<RawRequest> {
     const socket = connect(entrepot.port, '127.0.0.1');
     await once(socket, 'connect');
     const request = new RawRequest(socket);
-    const all = { Host: entrepot.host, Authorization: basic(entrepot.admin), ...headers };
+    const all = { Host: `127.0.0.1:${entrepot.port}`, Authorization: basic(entrepot.admin), ...headers };
     const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`);
     await request.send(Buffer.from(`${[`${line} HTTP/1.1`, ...lines].join('\r\n')}\r\n\r\n`));
     return request;
