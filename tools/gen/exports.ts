@@ -7,7 +7,7 @@ interface Entry {
   readonly default: string;
 }
 
-const used = /from '(@entrepot\/[a-z-]+)\/([^']+)'/g;
+const used = /(?:from |import\()'(@entrepot\/[a-z-]+)\/([^']+)'/g;
 
 /**
  * Writes the `exports` of each package: the files that another package imports, and no others. What is not listed

@@ -1,4 +1,5 @@
 import type { UploadIdentity } from '@entrepot/catalog/uploads';
+import type { UploadOptions } from '@entrepot/content-store/content-store';
 import { AppError, isAppError } from '@entrepot/errors/app-error';
 import { digestAlgorithm, type Digest } from '@entrepot/oci/digest';
 import type { LiveWriter, LiveWriters } from './live-writers.ts';
@@ -11,6 +12,14 @@ export interface HeldUploadParts extends PublishParts, ClaimParts {
   readonly live: LiveWriters;
   /** Milliseconds after which a client that sends nothing is given up; a minute unless set. */
   readonly bodyIdleMs?: number | undefined;
+}
+
+/** What a request brings to an upload. */
+export interface Opening {
+  readonly claim: UploadClaim;
+  readonly body: UploadBody;
+  /** What a PUT says that all bytes are. */
+  readonly digest?: Digest | undefined;
 }
 
 /** An upload while one request writes to it: its claim, its writer, and the order in which the two are changed. */
@@ -31,14 +40,12 @@ export class HeldUpload {
    * Opens the writer that stands where the row says, and where the body says it begins: that of the last request, when
    * nobody else wrote since, or one that reads what is there. `RANGE_INVALID` when the body begins elsewhere.
    */
-  static async open(
-    parts: HeldUploadParts,
-    upload: UploadIdentity,
-    { claim, start }: { readonly claim: UploadClaim; readonly start: number | undefined },
-  ): Promise<HeldUpload> {
+  static async open(parts: HeldUploadParts, upload: UploadIdentity, opening: Opening): Promise<HeldUpload> {
+    const { claim, body } = opening;
+    const { size } = claim.point;
     try {
-      if (start !== undefined && start !== claim.point.size) throw wrongStart(start, claim.point.size);
-      return new HeldUpload(parts, upload, claim, await openWriter(parts, upload.id, claim));
+      if (body.start !== undefined && body.start !== size) throw wrongStart(body.start, size);
+      return new HeldUpload(parts, upload, claim, await openWriter(parts, upload.id, opening));
     } catch (error) {
       await claim.release();
       throw error;
@@ -134,7 +141,8 @@ export class HeldUpload {
   }
 }
 
-async function openWriter(parts: HeldUploadParts, uuid: string, claim: UploadClaim): Promise<LiveWriter> {
+async function openWriter(parts: HeldUploadParts, uuid: string, opening: Opening): Promise<LiveWriter> {
+  const { claim } = opening;
   const { point, generation, stagedAs, algorithm } = claim;
   const live = parts.live.take(uuid);
   if (live !== undefined) {
@@ -144,7 +152,7 @@ async function openWriter(parts: HeldUploadParts, uuid: string, claim: UploadCla
   const { stored, size } = point;
   const writer =
     stored === undefined || size === 0
-      ? await parts.store.openUpload(uuid, stagedAs, { algorithm })
+      ? await parts.store.openUpload(uuid, stagedAs, promised(opening))
       : await parts.store.resumeUpload(uuid, stagedAs, { ...stored, size }, algorithm);
   if (writer === undefined) {
     throw new AppError(
@@ -153,6 +161,16 @@ async function openWriter(parts: HeldUploadParts, uuid: string, claim: UploadCla
     );
   }
   return { writer, generation, storedAs: stagedAs, replaces: stored?.generation };
+}
+
+/** What is known of the bytes before they come: a storage may write whole ones where they belong at once. */
+function promised({ claim: { algorithm }, body: { length = 0 }, digest }: Opening): UploadOptions {
+  const isWhole = length > 0 && digest !== undefined && digestAlgorithm(digest) === algorithm;
+  return {
+    algorithm,
+    ...(length > 0 ? { expectedSize: length } : {}),
+    ...(isWhole ? { declaredDigest: digest } : {}),
+  };
 }
 
 /** `DIGEST_INVALID`, in words for the client. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { UploadIdentity } from '@entrepot/catalog/uploads';
 import { AppError, isAppError } from '@entrepot/errors/app-error';
 import { digestAlgorithm, type Digest } from '@entrepot/oci/digest';
-import { differentBytes, HeldUpload, type HeldUploadParts } from './held-upload.ts';
+import { differentBytes, HeldUpload, type HeldUploadParts, type Opening } from './held-upload.ts';
 import { LiveWriters } from './live-writers.ts';
 import { publishBlob } from './publish-blob.ts';
 import { fillFrom, type UploadBody } from './upload-body.ts';
@@ -37,7 +37,7 @@ export class UploadSession {
       const claim = isNew
         ? UploadClaim.begin(this.#parts, upload)
         : await UploadClaim.take(this.#parts, upload);
-      return await this.#holding(upload, claim, body, (held) => held.append(body));
+      return await this.#holding(upload, { claim, body }, (held) => held.append(body));
     });
   }
 
@@ -53,7 +53,7 @@ export class UploadSession {
       const finished = body.length === 0 ? await this.#finishStanding(upload, digest) : undefined;
       if (finished !== undefined) return finished;
       const claim = await UploadClaim.take(this.#parts, upload);
-      return await this.#holding(upload, claim, body, (held) => held.finish(body, digest));
+      return await this.#holding(upload, { claim, body, digest }, (held) => held.finish(body, digest));
     });
   }
 
@@ -130,14 +130,13 @@ export class UploadSession {
   /** Holds the upload while `work` runs: bytes that arrive, and those of another process that are copied first. */
   async #holding(
     upload: UploadIdentity,
-    claim: UploadClaim,
-    { start }: UploadBody,
+    opening: Opening,
     work: (held: HeldUpload) => Promise<number>,
   ): Promise<number> {
     try {
-      return await work(await HeldUpload.open(this.#parts, upload, { claim, start }));
+      return await work(await HeldUpload.open(this.#parts, upload, opening));
     } finally {
-      claim.end();
+      opening.claim.end();
     }
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checkS3Settings, s3Settings } from './s3-settings.ts';
 import {
   addressList,
   baseUrl,
@@ -65,7 +66,7 @@ export const configSchema = z
       .describe(
         'Redis for the queues of jobs, instead of PostgreSQL: `redis://user:password@host:6379/0`, `redis+sentinel://user:password@host:26379,host:26379/primary/0` (`?sentinelPassword=` where Sentinels have their own) or `redis+cluster://user:password@host:6379,host:6379`; `rediss…` for TLS. What it loses is found again.',
       ),
-    storageDriver: choice(['filesystem']).default('filesystem').describe('Where blobs are kept.'),
+    storageDriver: choice(['filesystem', 's3']).default('filesystem').describe('Where blobs are kept.'),
     storageDirectory: text()
       .optional()
       .describe(
@@ -84,6 +85,7 @@ export const configSchema = z
       .describe(
         'Path under which the nginx in front serves the directory of the blobs, to requests that the registry sends there and to nobody else (`internal`): bytes then leave by sendfile. Only when every request comes through that nginx.',
       ),
+    ...s3Settings,
     collectMinutes: integer({ min: 0, max: 1440 })
       .default(5)
       .describe(
@@ -146,6 +148,7 @@ export const configSchema = z
       .describe('`json`: one object a line. `text`: for people. `auto`: text on a terminal, json elsewhere.'),
   })
   .superRefine((config, context) => {
+    checkS3Settings(config, context);
     if ((config.tlsCertFile === undefined) === (config.tlsKeyFile === undefined)) return;
     const missing = config.tlsCertFile === undefined ? 'tlsCertFile' : 'tlsKeyFile';
     context.addIssue({

@@ -43,7 +43,7 @@ function missing(place: string): AppError {
 function foreign(place: string): AppError {
   return new AppError(
     'CONFIG_INVALID',
-    `the storage ${place} belongs to another database: set ENTREPOT_STORAGE_DIRECTORY to the one of this database, ` +
+    `the storage ${place} belongs to another database: set ENTREPOT_STORAGE_DIRECTORY, or ENTREPOT_STORAGE_S3_BUCKET and _PREFIX, to the one of this database, ` +
       'or restore the database that belongs to the storage',
   );
 }

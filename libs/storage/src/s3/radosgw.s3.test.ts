@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { describeDriver } from '../conformance.ts';
+import { describeS3 } from '../testing/describe-s3.ts';
 import { radosgwPrograms, startRadosgw, type Radosgw } from '../testing/radosgw.ts';
 import { S3UnderTest } from '../testing/s3-under-test.ts';
 import { missingPrograms } from '../testing/server-process.ts';
@@ -20,4 +21,5 @@ describe.skipIf(missing.length > 0)(`S3 on Ceph ${missing.join(', ')}`, () => {
     make: async () => bucket.make(),
     makeSmall: async () => (await S3UnderTest.open(await server.asLimitedUser(1024 * 1024))).make(),
   });
+  describeS3(() => bucket);
 });

@@ -1,4 +1,4 @@
-import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type {
   Appender,
@@ -31,12 +31,19 @@ export class S3Driver implements StorageDriver {
   readonly #options: S3Options;
   readonly #bucket: Bucket;
   readonly #pool: PartPool;
+  /** Signs URLs for clients, and sends nothing. */
+  readonly #signer: S3Client;
   #connection: Promise<S3Connection> | undefined;
 
   constructor(options: S3Options) {
     const { bucket, prefix = '', bufferBytes = defaultBufferBytes, sizes } = options;
     this.#options = options;
     this.#bucket = new Bucket(createClient(options, 'WHEN_SUPPORTED'), { name: bucket, prefix });
+    const { redirectEndpoint } = options;
+    this.#signer =
+      redirectEndpoint === undefined
+        ? this.#bucket.client
+        : createClient({ ...options, endpoint: redirectEndpoint }, 'WHEN_SUPPORTED');
     this.#pool = new PartPool(bufferBytes, sizes?.part ?? defaultSizes.part);
   }
 
@@ -60,10 +67,9 @@ export class S3Driver implements StorageDriver {
     assertStorageKey(key);
     const { redirectSeconds } = this.#options;
     if (redirectSeconds === undefined) return undefined;
+    const request = new GetObjectCommand(this.#bucket.at(key));
     const redirect = await this.#bucket.about('sign a URL of', key, () =>
-      getSignedUrl(this.#bucket.client, new GetObjectCommand(this.#bucket.at(key)), {
-        expiresIn: redirectSeconds,
-      }),
+      getSignedUrl(this.#signer, request, { expiresIn: redirectSeconds }),
     );
     return { redirect };
   }

@@ -13,6 +13,8 @@ export interface S3Options {
   readonly credentials?: S3Credentials | undefined;
   /** How long a redirect is good for, in seconds; `undefined`: bytes come through this process. */
   readonly redirectSeconds?: number | undefined;
+  /** URL of the server as clients know it. Default: `endpoint`. */
+  readonly redirectEndpoint?: string | undefined;
   /** Bytes of part buffers that all appenders hold together. */
   readonly bufferBytes?: number | undefined;
   /** Sizes that tests make smaller. */

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { DriverUnderTest } from '../conformance/driver-under-test.ts';
 import { describeDriver } from '../conformance.ts';
+import { describeS3 } from '../testing/describe-s3.ts';
 import type { ObjectServer } from '../testing/object-server.ts';
 import { S3UnderTest } from '../testing/s3-under-test.ts';
 import { missingPrograms } from '../testing/server-process.ts';
@@ -29,6 +30,7 @@ describe.skipIf(missing.length > 0)(`S3 on versitygw ${missing.join(', ')}`, () 
     make: async () => bucket.make(),
     makeSmall: isRoot ? makeSmall : { unavailable: 'a tmpfs can be mounted by root on Linux only' },
   });
+  describeS3(() => bucket);
 });
 
 /** A server whose disk has room for 1 MiB. */
