@@ -216,6 +216,19 @@ describe('a stop of the front', () => {
     expect(received).not.toContain('fast');
   });
 
+  it('answers the request that is on its way on a connection just taken', async () => {
+    const { front, port } = await startFront(say('taken'));
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    await sleep(20);
+    const stopped = front.stop(2_000);
+    await sleep(50);
+    socket.write('GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n');
+    const [answer] = (await once(socket.setEncoding('latin1'), 'data')) as [string];
+    expect(answer).toMatch(/^HTTP\/1.1 200 [^]*Connection: close[^]*taken/);
+    await stopped;
+  });
+
   it('ends although a client keeps its connection open', async () => {
     const { front, port } = await startFront(say('x'));
     const socket = connect(port, '127.0.0.1');

@@ -43,6 +43,8 @@ export class Front {
   readonly #apps: Partial<FrontApps>;
   readonly #open = new OpenAnswers();
   readonly #refused = new WeakSet<ServerResponse>();
+  /** Connections that were taken and have had no request yet. */
+  readonly #fresh = new Set<Socket>();
   readonly #log: Logger;
   #draining = false;
   #refusing = false;
@@ -56,6 +58,10 @@ export class Front {
       tls === undefined
         ? createHttpServer(serverOptions, take)
         : createHttpsServer({ ...serverOptions, ...tls }, take);
+    this.server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+      this.#fresh.add(socket);
+      socket.once('close', () => this.#fresh.delete(socket));
+    });
   }
 
   /** Takes connections. Returns the port. Throws `CONFIG_INVALID` when the address cannot be had. */
@@ -74,15 +80,18 @@ export class Front {
   }
 
   /**
-   * Takes no more connections and lets the requests in flight end. What has not ended after `patienceMs` is
+   * Takes no more connections and lets the requests in flight end, also those that are on their way on a connection
+   * just taken: whoever made it cannot know, and a proxy sends nothing twice. What has not ended after `patienceMs` is
    * refused with 503, or cut off where the answer had begun.
    */
   async stop(patienceMs: number): Promise<void> {
     this.#refusing = true;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.server.closeIdleConnections();
-    const end = Date.now() + patienceMs;
-    while (this.#open.size > 0 && Date.now() < end) await sleep(20);
+    const begun = Date.now();
+    const isWaitedFor = (): boolean =>
+      this.#open.size > 0 || (this.#fresh.size > 0 && Date.now() < begun + firstRequestMs);
+    while (isWaitedFor() && Date.now() < begun + patienceMs) await sleep(20);
     for (const res of this.#open.list()) this.#refuse(res);
     // refusals are on their way; whoever does not read them is cut off
     await Promise.race([closed, sleep(this.#open.size === 0 ? 0 : longestLinger + 200)]);
@@ -107,11 +116,12 @@ export class Front {
 
   #answer(req: IncomingMessage, res: ServerResponse): void {
     this.#open.add(res);
-    if (this.#refusing) {
+    const isFirst = this.#fresh.delete(req.socket);
+    if (this.#refusing && !isFirst) {
       this.#refuse(res);
       return;
     }
-    if (this.#draining) res.shouldKeepAlive = false;
+    if (this.#draining || this.#refusing) res.shouldKeepAlive = false;
     const app = isRegistryPath(req.url ?? '/') ? this.#apps.registry : this.#apps.core;
     if (app === undefined) answerAstray(req, res);
     else app.handle(req, res);
@@ -147,6 +157,7 @@ function answerAstray(req: IncomingMessage, res: ServerResponse): void {
 }
 
 const longestLinger = 700;
+const firstRequestMs = 250;
 
 // Both APIs have this form of errors (OCI distribution specification §error codes; Harbor's API).
 const refusal = JSON.stringify({
