@@ -7,12 +7,17 @@ function refusal(code: string): Error {
 }
 
 describe('translateDatabaseError', () => {
-  it.each(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', '53300', '57P03'])(
+  it.each(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', '53300', '57P03', '08P01'])(
     'takes %s for a database that does not answer',
     (code) => {
       expect(translateDatabaseError(refusal(code))).toMatchObject({ code: 'UNAVAILABLE', retryAfter: 2 });
     },
   );
+
+  it('takes a violation of the protocol for a defect when it is PostgreSQL that says so', () => {
+    const error = Object.assign(refusal('08P01'), { routine: 'exec_bind_message' });
+    expect(translateDatabaseError(error)).toBe(error);
+  });
 
   it('returns what the database refused as it is', () => {
     const error = refusal('23505');

@@ -19,6 +19,9 @@ const lostConnection = new Set([
   '08006',
 ]);
 
+// what PgBouncer says itself comes with the code of a protocol violation: above all that PostgreSQL is away
+const poolerState = '08P01';
+
 /** The SQLSTATE, or the system's code, of a database error; `undefined` for any other error. */
 export function sqlState(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
@@ -45,6 +48,7 @@ export function errorDetail(error: unknown): string | undefined {
 /** Whether the database was not there to answer, as opposed to having said no. */
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
+  if (state === poolerState) return !saysItself(error);
   if (state !== undefined) return lostConnection.has(state);
   return (
     error instanceof Error &&
@@ -52,6 +56,11 @@ export function isConnectionLost(error: unknown): boolean {
       error.message,
     )
   );
+}
+
+// PostgreSQL names the routine that refused; a pooler has none
+function saysItself(error: unknown): boolean {
+  return error instanceof Error && 'routine' in error && typeof error.routine === 'string';
 }
 
 /** Translates a lost connection into `UNAVAILABLE`; everything else is returned as it is. */
