@@ -60,6 +60,11 @@ const quarantine = statement<{ id: number }>(
   'blob-review.quarantine',
   `UPDATE blob SET live = false, state = 'quarantined', state_at = now() WHERE id = ANY ($1) RETURNING id`,
 );
+// a backup holds it until it has copied what was live when it began
+const shareRemoval = statement<{ granted: boolean }>(
+  'blob-review.share-removal',
+  "SELECT pg_try_advisory_xact_lock_shared(hashtext('blob_removal')) AS granted",
+);
 const doom = statement<{ id: number; digest: Buffer; size: number }>(
   'blob-review.doom',
   `UPDATE blob SET state = 'deleting', state_at = now(), lease_owner = $2,
@@ -119,6 +124,11 @@ async function doomBlobs(
   lease: string,
 ): Promise<DoomedBlob[]> {
   if (ids.length === 0) return [];
+  const [share] = await database.run(shareRemoval);
+  if (share?.granted !== true) {
+    await database.run(postpone, [ids, busySeconds, 'backup']);
+    return [];
+  }
   const rows = await database.run(doom, [ids, lease, leaseSeconds]);
   // whoever comes after this process, should it not get done
   await database.run(postpone, [ids, leaseSeconds, 'deleting']);
