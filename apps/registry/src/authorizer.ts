@@ -137,7 +137,7 @@ export class Authorizer {
     if (caller?.expired === true) {
       return this.#challenge(exchange, scopes, 'the token has expired; get a new one', 'invalid_token');
     }
-    const message = await this.#callers.explainRefusal(caller, wish.repository, wish.action);
+    const message = await this.#callers.explainRefusal(caller, wish);
     return this.#challenge(exchange, scopes, message, caller && 'insufficient_scope');
   }
 

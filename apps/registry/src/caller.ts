@@ -22,7 +22,7 @@ import type { Scope } from '@entrepot/oci/scope';
 import { registryActions } from '@entrepot/policy/registry-actions';
 import { ChallengeError } from './challenge-error.ts';
 import type { Exchange } from './exchange.ts';
-import { explainRefusal } from './explain-refusal.ts';
+import { explainRefusal, type RefusedWish } from './explain-refusal.ts';
 
 /** Who sent a request, in the form of a token whatever the credentials were. */
 export interface Caller {
@@ -128,12 +128,8 @@ export class CallerReader {
   }
 
   /** Why a wish was refused, in as many words as the caller may know. */
-  async explainRefusal(
-    caller: Caller | undefined,
-    repository: RepositoryName,
-    action: string,
-  ): Promise<string> {
-    return await explainRefusal(this.#parts.database, caller?.token.principal, { repository, action });
+  async explainRefusal(caller: Caller | undefined, wish: RefusedWish): Promise<string> {
+    return await explainRefusal(this.#parts.database, caller?.token.principal, wish);
   }
 
   async #authenticate(exchange: Exchange, header: string): Promise<KnownPrincipal> {

@@ -1,6 +1,6 @@
 import { AppError } from '@entrepot/errors/app-error';
 
-const longestDescription = 300;
+const longestDescription = 600;
 
 /** A refusal that says how to come back: 401 with a challenge (RFC 9110 section 11.6.1). */
 export class ChallengeError extends AppError {

@@ -29,6 +29,16 @@ const permitted = statement<ProjectReference>(
    ORDER BY p.name LIMIT $5`,
 );
 
+const all = statement<ProjectReference>(
+  'projects.all',
+  'SELECT p.id, p.name FROM project p WHERE p.deleted_at IS NULL ORDER BY p.name LIMIT $1',
+);
+
+/** The first projects there are, by name, at most `limit` of them: for those who may see every project. */
+export async function listProjects(database: Database, limit: number): Promise<readonly ProjectReference[]> {
+  return await database.run(all, [limit]);
+}
+
 /**
  * The projects in which somebody holds a permission, by name, at most `limit` of them; `undefined` for every
  * project there is. What everybody holds in public projects counts.
