@@ -8,7 +8,7 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import type { Bucket } from './bucket.ts';
+import type { S3Bucket } from './s3-bucket.ts';
 import { isStatus, refusalOf } from './s3-error.ts';
 
 /** What a server can do beyond the first S3. */
@@ -33,7 +33,7 @@ const refused = [400, 405, 501];
  * Tries the server on an object of its own: a server that ignores a condition is told from one that keeps it only by
  * what it does. Rejects when the bucket does not take writes.
  */
-export async function probeCapabilities(bucket: Bucket): Promise<Capabilities> {
+export async function probeCapabilities(bucket: S3Bucket): Promise<Capabilities> {
   const key = `${probePrefix}${randomUUID()}`;
   return await bucket.about('write', key, async () => {
     await bucket.client.send(new PutObjectCommand({ ...bucket.at(key), Body: bytes }));
@@ -59,7 +59,7 @@ async function keeps(request: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-async function keepsOnComplete(bucket: Bucket, key: string): Promise<boolean> {
+async function keepsOnComplete(bucket: S3Bucket, key: string): Promise<boolean> {
   const { client } = bucket;
   const { UploadId: id } = await client.send(new CreateMultipartUploadCommand(bucket.at(key)));
   const upload = { ...bucket.at(key), UploadId: id };
@@ -77,7 +77,7 @@ async function keepsOnComplete(bucket: Bucket, key: string): Promise<boolean> {
 }
 
 async function probeDelete(
-  bucket: Bucket,
+  bucket: S3Bucket,
   key: string,
 ): Promise<Pick<Capabilities, 'batchDelete' | 'conditionalDelete'>> {
   const { Bucket: name, Key: full } = bucket.at(key);

@@ -6,8 +6,8 @@ import type { S3Connection } from './s3-connection.ts';
 const freshMs = 5_000;
 
 /**
- * Removes what `guard` confirms, at once after it did; where the server compares ETags, only what was there before it
- * was asked. Returns the keys whose objects are gone by this call.
+ * Removes what `guard` confirms, at once after it did, or not at all; where the server compares ETags, only what was
+ * there before it was asked. Returns the keys whose objects are gone by this call.
  */
 export async function discardObjects(
   { bucket, capabilities }: S3Connection,

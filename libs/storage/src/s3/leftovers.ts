@@ -1,6 +1,6 @@
 import { AbortMultipartUploadCommand, GetObjectCommand } from '@aws-sdk/client-s3';
 import type { ObjectEntry } from '../driver.ts';
-import type { Bucket } from './bucket.ts';
+import type { S3Bucket } from './s3-bucket.ts';
 import type { Capabilities } from './capabilities.ts';
 import { inParallel } from './in-parallel.ts';
 import { isStatus } from './s3-error.ts';
@@ -35,12 +35,12 @@ export function appenderOf(leftover: string): string {
 }
 
 /** Names a multipart upload, so that it can be aborted by others. */
-export async function markUpload(bucket: Bucket, key: string, mark: UploadMark): Promise<void> {
+export async function markUpload(bucket: S3Bucket, key: string, mark: UploadMark): Promise<void> {
   await bucket.put(leftoverKey(key, 'upload'), Buffer.from(JSON.stringify(mark)));
 }
 
 /** Ends a multipart upload and forgets its parts; one that has ended is no error. */
-export async function abortUpload(bucket: Bucket, { key, id }: UploadMark): Promise<void> {
+export async function abortUpload(bucket: S3Bucket, { key, id }: UploadMark): Promise<void> {
   await bucket.about('abort the upload of', key, async () => {
     try {
       await bucket.client.send(new AbortMultipartUploadCommand({ ...bucket.at(key), UploadId: id }));
@@ -51,7 +51,7 @@ export async function abortUpload(bucket: Bucket, { key, id }: UploadMark): Prom
 }
 
 /** What appenders whose keys start with `prefix` left, as entries of their own keys, once each. */
-export async function* listLeftovers(bucket: Bucket, prefix: string): AsyncGenerator<ObjectEntry> {
+export async function* listLeftovers(bucket: S3Bucket, prefix: string): AsyncGenerator<ObjectEntry> {
   let last: ObjectEntry | undefined;
   for await (const { key: leftover, size, modifiedAt } of bucket.list(`${leftoverPrefix}${prefix}`)) {
     const key = appenderOf(leftover);
@@ -69,7 +69,7 @@ function joined(entry: ObjectEntry, size: number, modifiedAt: Date): ObjectEntry
 
 /** Removes all that appenders left at these keys: two requests for any number of keys that have nothing. */
 export async function removeLeftovers(
-  bucket: Bucket,
+  bucket: S3Bucket,
   keys: readonly string[],
   capabilities: Capabilities,
 ): Promise<void> {
@@ -83,7 +83,7 @@ export async function removeLeftovers(
 
 /** Removes all that appenders left whose keys start with `prefix`. */
 export async function removeLeftoversBelow(
-  bucket: Bucket,
+  bucket: S3Bucket,
   prefix: string,
   capabilities: Capabilities,
 ): Promise<void> {
@@ -93,7 +93,7 @@ export async function removeLeftoversBelow(
 }
 
 async function removeFound(
-  bucket: Bucket,
+  bucket: S3Bucket,
   found: readonly string[],
   capabilities: Capabilities,
 ): Promise<void> {
@@ -104,7 +104,7 @@ async function removeFound(
   await bucket.remove(found, capabilities);
 }
 
-async function abortMarked(bucket: Bucket, markKey: string): Promise<void> {
+async function abortMarked(bucket: S3Bucket, markKey: string): Promise<void> {
   const mark = await bucket.about('read', markKey, async () => {
     try {
       const { Body: body } = await bucket.client.send(new GetObjectCommand(bucket.at(markKey)));

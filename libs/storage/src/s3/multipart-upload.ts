@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { AppError } from '@entrepot/errors/app-error';
 import type { ByteRange, PublishResult } from '../driver.ts';
-import type { Bucket } from './bucket.ts';
+import type { S3Bucket } from './s3-bucket.ts';
 import { abortUpload, markUpload, type UploadMark } from './leftovers.ts';
 import type { PartLoan } from './part-pool.ts';
 import type { S3Connection } from './s3-connection.ts';
@@ -191,7 +191,7 @@ export async function completeUpload(
 
 /** What became of an upload whose completion failed with `error`, or got no answer. */
 async function outcomeByObject(
-  bucket: Bucket,
+  bucket: S3Bucket,
   { mark, size }: Omit<FinishedUpload, 'etags'>,
   error: unknown,
 ): Promise<PublishResult> {

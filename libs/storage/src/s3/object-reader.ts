@@ -1,14 +1,14 @@
 import { Readable } from 'node:stream';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import type { ByteRange, ChunkConsumer } from '../driver.ts';
-import type { Bucket } from './bucket.ts';
+import type { S3Bucket } from './s3-bucket.ts';
 import { isStatus } from './s3-error.ts';
 
 const attempts = 4;
 
 /** Reads an object, or `range` of it clipped to its end; goes on where a connection broke. `false`: no such object. */
 export async function readObject(
-  bucket: Bucket,
+  bucket: S3Bucket,
   key: string,
   range: ByteRange | undefined,
   consume: ChunkConsumer,
@@ -32,13 +32,13 @@ interface Broken {
 
 /** How far one read of an object has come, over as many requests as it takes. */
 class ObjectReading {
-  readonly #bucket: Bucket;
+  readonly #bucket: S3Bucket;
   readonly #key: string;
   readonly #end: number | undefined;
   #at: number;
   #etag: string | undefined;
 
-  constructor(bucket: Bucket, key: string, range: ByteRange | undefined) {
+  constructor(bucket: S3Bucket, key: string, range: ByteRange | undefined) {
     this.#bucket = bucket;
     this.#key = key;
     this.#at = range?.start ?? 0;

@@ -1,5 +1,5 @@
 import { AppError } from '@entrepot/errors/app-error';
-import type { Bucket } from './bucket.ts';
+import type { S3Bucket } from './s3-bucket.ts';
 import { probeCapabilities } from './capabilities.ts';
 import type { PartPool } from './part-pool.ts';
 import { createClient } from './s3-client.ts';
@@ -12,7 +12,7 @@ import { defaultSizes, type S3Options } from './s3-options.ts';
  */
 export async function openConnection(
   options: S3Options,
-  bucket: Bucket,
+  bucket: S3Bucket,
   pool: PartPool,
 ): Promise<S3Connection> {
   const shared = { pool, sizes: { ...defaultSizes, ...options.sizes } };

@@ -13,7 +13,7 @@ import type {
   StorageDriver,
 } from '../driver.ts';
 import { assertKeyPrefix, assertStorageKey } from '../storage-key.ts';
-import { Bucket } from './bucket.ts';
+import { S3Bucket } from './s3-bucket.ts';
 import { discardObjects } from './discard-objects.ts';
 import { listLeftovers, removeLeftovers, removeLeftoversBelow } from './leftovers.ts';
 import { readObject } from './object-reader.ts';
@@ -29,7 +29,7 @@ import { defaultBufferBytes, defaultSizes, type S3Options } from './s3-options.t
 export class S3Driver implements StorageDriver {
   readonly name = 's3';
   readonly #options: S3Options;
-  readonly #bucket: Bucket;
+  readonly #bucket: S3Bucket;
   readonly #pool: PartPool;
   /** Signs URLs for clients, and sends nothing. */
   readonly #signer: S3Client;
@@ -38,7 +38,7 @@ export class S3Driver implements StorageDriver {
   constructor(options: S3Options) {
     const { bucket, prefix = '', bufferBytes = defaultBufferBytes, sizes } = options;
     this.#options = options;
-    this.#bucket = new Bucket(createClient(options, 'WHEN_SUPPORTED'), { name: bucket, prefix });
+    this.#bucket = new S3Bucket(createClient(options, 'WHEN_SUPPORTED'), { name: bucket, prefix });
     const { redirectEndpoint } = options;
     this.#signer =
       redirectEndpoint === undefined

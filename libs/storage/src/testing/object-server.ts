@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import type { S3Credentials, S3Options } from '../s3/s3-options.ts';
 
 /** How a running server of S3 is reached. */
@@ -22,4 +27,17 @@ export async function makeBucket(server: ObjectServer): Promise<S3Options> {
   client.destroy();
   const { endpoint, credentials } = server;
   return { bucket, endpoint, credentials, pathStyle: true };
+}
+
+/** Everything in a bucket below `prefix`: objects, and multipart uploads that have not ended. */
+export async function listBucket(server: ObjectServer, bucket: string, prefix = ''): Promise<string[]> {
+  const client = bareClient(server);
+  const at = { Bucket: bucket, Prefix: prefix };
+  const { Contents: objects = [] } = await client.send(new ListObjectsV2Command(at));
+  const { Uploads: uploads = [] } = await client.send(new ListMultipartUploadsCommand(at));
+  client.destroy();
+  return [
+    ...objects.map(({ Key: key = '' }) => key.slice(prefix.length)),
+    ...uploads.map(({ Key: key = '' }) => `upload to ${key.slice(prefix.length)}`),
+  ];
 }

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import type { DriverUnderTest } from '../conformance/driver-under-test.ts';
 import { S3Driver } from '../s3/s3-driver.ts';
 import type { S3Options } from '../s3/s3-options.ts';
-import { bareClient, makeBucket, type ObjectServer } from './object-server.ts';
+import { listBucket, makeBucket, type ObjectServer } from './object-server.ts';
 
 /** Drivers on one bucket of a server, each below a prefix of its own. */
 export class S3UnderTest {
@@ -34,15 +33,7 @@ export class S3UnderTest {
   }
 
   /** Everything below the prefix of `place`: objects, and multipart uploads that are not ended. */
-  async listAll({ bucket, prefix = '' }: S3Options): Promise<string[]> {
-    const client = bareClient(this.#server);
-    const at = { Bucket: bucket, Prefix: prefix };
-    const { Contents: objects = [] } = await client.send(new ListObjectsV2Command(at));
-    const { Uploads: uploads = [] } = await client.send(new ListMultipartUploadsCommand(at));
-    client.destroy();
-    return [
-      ...objects.map(({ Key: key = '' }) => key.slice(prefix.length)),
-      ...uploads.map(({ Key: key = '' }) => `upload to ${key.slice(prefix.length)}`),
-    ];
+  listAll({ bucket, prefix = '' }: S3Options): Promise<string[]> {
+    return listBucket(this.#server, bucket, prefix);
   }
 }

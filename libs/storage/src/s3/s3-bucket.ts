@@ -16,6 +16,8 @@ import { inParallel } from './in-parallel.ts';
 import { isStatus, s3Error } from './s3-error.ts';
 
 const conflicts = 5;
+/** A removal that was decided must not come about long after. */
+const removalMs = 30_000;
 
 /** Keys and where they are: a bucket, and what every key in it begins with. */
 export interface BucketPlace {
@@ -33,7 +35,7 @@ export interface ObjectAddress {
  * Single objects of one bucket. Every method rejects with an AppError (`STORAGE_FULL`, `STORAGE_FAILED`) that names
  * the object.
  */
-export class Bucket {
+export class S3Bucket {
   readonly client: S3Client;
   /** How many objects one request removes. */
   readonly keysAtOnce = 1_000;
@@ -45,8 +47,8 @@ export class Bucket {
   }
 
   /** The same bucket by another client. */
-  withClient(client: S3Client): Bucket {
-    return new Bucket(client, this.#place);
+  withClient(client: S3Client): S3Bucket {
+    return new S3Bucket(client, this.#place);
   }
 
   /** The object at `key`, for a request. */
@@ -126,7 +128,7 @@ export class Bucket {
 
   /**
    * Removes objects, at most `keysAtOnce`, by key and ETag; one that has another ETag by now stays, where the server
-   * compares them. Returns the keys of those that are gone.
+   * compares them. Ends within half a minute. Returns the keys of those that are gone.
    */
   async removeUnchanged(
     etags: ReadonlyMap<string, string>,
@@ -185,7 +187,9 @@ export class Bucket {
   #removeOne(key: string): Promise<void> {
     return this.about('remove', key, async () => {
       try {
-        await this.client.send(new DeleteObjectCommand(this.at(key)));
+        await this.client.send(new DeleteObjectCommand(this.at(key)), {
+          abortSignal: AbortSignal.timeout(removalMs),
+        });
       } catch (error) {
         if (!isStatus(error, 404)) throw error;
       }
@@ -201,6 +205,7 @@ export class Bucket {
       }));
       const answer = await this.client.send(
         new DeleteObjectsCommand({ Bucket: this.#place.name, Delete: { Objects: objects, Quiet: true } }),
+        { abortSignal: AbortSignal.timeout(removalMs) },
       );
       const kept = new Set<string>();
       for (const { Code: code = 'Error', Key: key = '', Message: message = '' } of answer.Errors ?? []) {
