@@ -1,4 +1,4 @@
-import { chown, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { chown, mkdtemp, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@entrepot/errors/app-error';
 import { canEnter, type DatabaseAccount } from './database-account.ts';
@@ -11,6 +11,9 @@ export const postgresMajor = 18;
 /** The role and the database that are made with the cluster. */
 export const databaseUser = 'entrepot';
 export const databaseName = 'entrepot';
+
+// 50 MiB when the product is ready; the log takes its next segment, of 16 MiB, with the first pushes
+const firstStartBytes = 80 * 1024 * 1024;
 
 /** What {@link createCluster} needs. */
 export interface CreateClusterOptions {
@@ -44,11 +47,13 @@ export async function isClusterCreated(dataDir: string): Promise<boolean> {
 
 /**
  * Makes the database in a directory of another name and renames it when it is complete and on disk: a process
- * that is killed in the middle leaves nothing that the next start would take for a database.
+ * that is killed in the middle leaves nothing that the next start would take for a database. Throws `STORAGE_FULL`
+ * before it begins when there is not enough room.
  */
 export async function createCluster(options: CreateClusterOptions): Promise<void> {
   const { dataDir, account } = options;
   await removeUnfinished(dataDir);
+  await proveRoom(dataDir);
   const work = await mkdtemp(join(dataDir, unfinishedPrefix));
   if (account !== undefined) await chown(work, account.uid, account.gid);
   try {
@@ -76,6 +81,21 @@ export async function directoryArgument(
     `PostgreSQL runs as user ${account?.name ?? ''}, who may not enter ${clusterDir}: ` +
       'set ENTREPOT_DATA to a directory that every user may enter, such as /var/lib/entrepot',
   );
+}
+
+async function proveRoom(dataDir: string): Promise<void> {
+  const { bavail, bsize } = await statfs(dataDir);
+  const free = bavail * bsize;
+  if (free >= firstStartBytes) return;
+  throw new AppError(
+    'STORAGE_FULL',
+    `the first start needs ${inMebibytes(firstStartBytes)} MiB on the disk of the data directory ${dataDir}, and ` +
+      `${inMebibytes(free)} MiB are free: make room, or set ENTREPOT_DATA to a directory on another disk`,
+  );
+}
+
+function inMebibytes(bytes: number): number {
+  return Math.floor(bytes / (1024 * 1024));
 }
 
 const unfinishedPrefix = 'postgres.new-';
@@ -111,20 +131,22 @@ function expectSuccess(what: string, { exitCode, output }: ProgramResult): void 
   throw databaseFailure(what, output);
 }
 
+const complaint = /^.*?\b(?:error|ERROR|FATAL|PANIC):\s*/;
+// the hint alone stands beside a write that was cut short
+const noRoom = /no space left on device|disk quota exceeded|check free disk space/i;
+
 /** Translates what a program of PostgreSQL said when it failed: `STORAGE_FULL`, or `UNAVAILABLE` with its words. */
 export function databaseFailure(what: string, output: string): AppError {
-  if (/no space left on device/i.test(output)) {
+  if (noRoom.test(output)) {
     return new AppError(
       'STORAGE_FULL',
       'no room is left on the disk of the data directory: make room, then start again',
     );
   }
   const lines = output.trim().split('\n');
-  const reason = lines.findLast((line) => /\b(error|FATAL|PANIC):/.test(line)) ?? lines.at(-1) ?? '';
-  return new AppError(
-    'UNAVAILABLE',
-    `${what} failed: ${reason.replace(/^.*?\b(error|FATAL|PANIC):\s*/, '')}`,
-  );
+  // the first is the cause of those that follow
+  const reason = lines.find((line) => complaint.test(line)) ?? lines.at(-1) ?? '';
+  return new AppError('UNAVAILABLE', `${what} failed: ${reason.replace(complaint, '')}`);
 }
 
 async function syncDirectory(directory: string): Promise<void> {
