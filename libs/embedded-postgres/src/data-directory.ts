@@ -1,23 +1,29 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { AppError } from '@entrepot/errors/app-error';
+import { findFileOwner } from '@entrepot/files/file-owner';
+import { makeDirectories } from '@entrepot/files/make-directories';
 
 // as much as a start writes before anything else does
 const probeBytes = 256 * 1024;
 
 /**
- * Makes the data directory if it is not there, and proves that it takes bytes. Throws `CONFIG_INVALID` when it
- * cannot be written and `STORAGE_FULL` when there is no room.
+ * Makes the data directory if it is not there, for the owner of the directory above it when root does, and proves that
+ * it takes bytes. Throws `CONFIG_INVALID` when it cannot be written and `STORAGE_FULL` when there is no room.
  */
 export async function makeDataDirectory(dataDir: string): Promise<void> {
-  // another account must pass through it to reach the database when root starts the product
-  const mode = process.getuid?.() === 0 ? 0o711 : 0o700;
+  const directory = resolve(dataDir);
   try {
-    await mkdir(dataDir, { recursive: true, mode });
-    await proveWritable(dataDir);
+    makeDirectories(directory, modeOf(directory));
+    await proveWritable(directory);
   } catch (cause) {
     throw translate(dataDir, cause);
   }
+}
+
+// another account must pass through root's own to reach the database
+function modeOf(directory: string): number {
+  return process.getuid?.() === 0 && findFileOwner(directory) === undefined ? 0o711 : 0o700;
 }
 
 async function proveWritable(dataDir: string): Promise<void> {

@@ -11,6 +11,7 @@ import {
   directoryArgument,
   isClusterCreated,
 } from './cluster-directory.ts';
+import { ensureClusterOwner } from './cluster-owner.ts';
 import { chooseAccount } from './database-account.ts';
 import { makeDataDirectory } from './data-directory.ts';
 import { silentLog, type PostgresLog } from './log.ts';
@@ -60,8 +61,10 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   if (account !== undefined)
     log.info({ user: account.name }, `PostgreSQL refuses root: it runs as user ${account.name}`);
   const binaries = await preparePostgresBinaries(dataDir, account);
-  if (created) await stopOrphan(clusterDir, log);
-  else await createCluster({ dataDir, binaries, account, sync: settings['fsync'] !== 'off' });
+  if (created) {
+    await ensureClusterOwner(clusterDir, account, log);
+    await stopOrphan(clusterDir, log);
+  } else await createCluster({ dataDir, binaries, account, sync: settings['fsync'] !== 'off' });
   await removeLeftSocketDirectory(clusterDir);
   const socketDir = await makeSocketDirectory(dataDir, account);
   const directory = await directoryArgument(clusterDir, account);

@@ -2,6 +2,7 @@ import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat, symlink } from '
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { AppError } from '@entrepot/errors/app-error';
+import { findFileOwner, giveTree } from '@entrepot/files/file-owner';
 import { canEnter, type DatabaseAccount } from './database-account.ts';
 import { runProgram } from './run-program.ts';
 
@@ -107,6 +108,8 @@ async function copyOf(packageDir: string, parent: string): Promise<string> {
     filter: (path) => !path.endsWith('.a'),
   });
   await makeLinks(join(work, 'native'));
+  const owner = findFileOwner(parent);
+  if (owner !== undefined) await giveTree(work, owner);
   try {
     await rename(work, target);
   } catch (error) {

@@ -1,7 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, renameSync, statSync, truncateSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findFileOwner, giveDescriptor } from '@entrepot/files/file-owner';
 import { databaseFailure } from './cluster-directory.ts';
 import type { DatabaseAccount } from './database-account.ts';
 import type { PostgresLog } from './log.ts';
@@ -102,6 +104,8 @@ async function becomesReady(child: ChildProcess, { clusterDir, log }: ServerLaun
 function spawnServer({ program, args, clusterDir, account, logFile }: ServerLaunch): ChildProcess {
   const output = openSync(logFile, 'a', 0o600);
   try {
+    const owner = findFileOwner(dirname(logFile));
+    if (owner !== undefined) giveDescriptor(output, owner);
     return spawn(program, args, {
       cwd: clusterDir,
       env: programEnvironment,
