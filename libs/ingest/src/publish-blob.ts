@@ -41,10 +41,14 @@ export interface FinishedUpload {
   readonly digest: Digest;
 }
 
+/** A removal takes milliseconds, unless its process died; doubled each time, five seconds in all. */
+const shortestWaitMs = 20;
+const longestWaitMs = 2_560;
+
 /**
  * Turns the bytes of an upload into a blob of its repository: the intent in the database, the bytes at their key,
  * then live and linked, in that order. A blob that is there and whole is only linked, a damaged one healed. Bytes in
- * quarantine may be what a crash left: they are published once more, which makes sure that they are durable.
+ * quarantine may be damaged, or what a crash left and no sync has made durable: they are replaced.
  * `BLOB_BUSY` when it is being removed for longer than five seconds, or has been removed since its bytes were seen.
  */
 export async function publishBlob(parts: PublishParts, finished: FinishedUpload): Promise<void> {
@@ -77,9 +81,8 @@ async function putBytes(
 ): Promise<void> {
   const there = state === 'committing' ? undefined : await store.stat(digest);
   // a damaged one may have its size, and other bytes
-  const isWhole = there === writer.size && state !== 'damaged';
-  if (isWhole && state === 'live') await writer.discard();
-  else if ((await writer.publish(digest, { replace: there !== undefined && !isWhole })) === 'exists') {
+  if (there === writer.size && state === 'live') await writer.discard();
+  else if ((await writer.publish(digest, { replace: there !== undefined })) === 'exists') {
     await checkRival(store, writer, digest);
   }
 }
@@ -91,24 +94,27 @@ async function notDeleting(
   announced: AnnouncedBlob,
 ): Promise<AnnouncedBlob> {
   let blob = announced;
-  for (let wait = 0; blob.state === 'deleting'; wait++) {
-    if (wait === 10) {
-      throw new AppError('BLOB_BUSY', `blob ${digest} is being removed at this moment; push it again`, {
-        retryAfter: 5,
-      });
-    }
-    await sleep(500);
+  for (let wait = shortestWaitMs; blob.state === 'deleting'; wait *= 2) {
+    if (wait > longestWaitMs) throw beingRemoved(digest);
+    await sleep(wait);
     blob = await parts.blobs.announce(digest, writer.size);
   }
   return blob;
 }
 
-/** Somebody published the same digest in the same moment: fine, when it is whole. */
+/** Somebody published the same digest in the same moment: fine, when it is whole, and has not been removed since. */
 async function checkRival(store: ContentStore, writer: BlobWriter, digest: Digest): Promise<void> {
   const there = await store.stat(digest);
   if (there === writer.size) return;
+  if (there === undefined) throw beingRemoved(digest);
   throw new AppError(
     'STORAGE_FAILED',
-    `the storage holds ${there ?? 0} bytes for blob ${digest} of ${writer.size}; push it again`,
+    `the storage holds ${there} bytes for blob ${digest} of ${writer.size}; push it again`,
   );
+}
+
+function beingRemoved(digest: Digest): AppError {
+  return new AppError('BLOB_BUSY', `blob ${digest} is being removed at this moment; push it again`, {
+    retryAfter: 5,
+  });
 }

@@ -2,12 +2,13 @@ import type { Database } from '@entrepot/database/database';
 import { digestFromBytes, digestToBytes } from '@entrepot/database/digest-bytes';
 import { statement } from '@entrepot/database/statement';
 import type { Digest } from '@entrepot/oci/digest';
+import { adoptBytes } from './adopt-bytes.ts';
 import type { DoomedBlob } from './blob-reviews.ts';
-import { healBlob } from './heal-blob.ts';
+import { healBlob, type ReadableBytes } from './heal-blob.ts';
 import { reviewBatch } from './review-batch.ts';
 
 /** Who keeps the bytes of blobs (libs/content-store). */
-export interface BlobBytes {
+export interface BlobBytes extends ReadableBytes {
   stat(digest: Digest): Promise<number | undefined>;
   /**
    * Removes bytes under a lease as far as `confirm`, asked as late as the storage can, still agrees. Returns those
@@ -76,7 +77,14 @@ export async function removeBlobs(
     await database.run(uncount, [ids, lease]);
     return await database.run(forget, [ids, lease]);
   });
-  for (const { digest } of doomed) if (!mine.has(digest)) await healBlob(database, bytes, digest);
+  for (const blob of doomed) if (!mine.has(blob.digest)) await setRight(database, bytes, blob);
   const freed = doomed.filter(({ digest }) => gone.has(digest));
   return { removed: removed.length, bytes: freed.reduce((sum, { size }) => sum + size, 0) };
+}
+
+/** Bytes that were in the hands of a process which had lost its lease: others may have looked for them meanwhile. */
+async function setRight(database: Database, bytes: BlobBytes, { digest, size }: DoomedBlob): Promise<void> {
+  await healBlob(database, bytes, digest);
+  // whoever removed the row may have found no bytes
+  if ((await bytes.stat(digest)) !== undefined) await adoptBytes(database, digest, size);
 }

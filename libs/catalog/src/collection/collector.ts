@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '@entrepot/database/database';
+import { sqlState } from '@entrepot/database/database-error';
 import { isAppError } from '@entrepot/errors/app-error';
 import type { Origin } from '../manifest-record.ts';
 import { Manifests } from '../manifests.ts';
@@ -99,7 +100,7 @@ export class Collector {
       signal.throwIfAborted();
       const asked = pace.rows;
       const begun = performance.now();
-      const looked = await batch(asked);
+      const looked = await orNothing(batch(asked));
       totals.looked += looked;
       if (looked === 0) return;
       await onProgress?.(totals);
@@ -164,5 +165,15 @@ export class Collector {
     const { database, bytes, windows, checkStorage } = this.#parts;
     await checkStorage();
     return await removeBlobs(database, bytes, doomed, { lease, leaseSeconds: windows.leaseSeconds });
+  }
+}
+
+/** Whoever holds a lock for long, or wins one of two, has what was to be looked at: it is left to the next run. */
+async function orNothing(looked: Promise<number>): Promise<number> {
+  try {
+    return await looked;
+  } catch (error) {
+    if (['55P03', '40P01', '40001', '23503'].includes(sqlState(error) ?? '')) return 0;
+    throw error;
   }
 }

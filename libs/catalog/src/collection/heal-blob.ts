@@ -1,27 +1,34 @@
+import { createHash } from 'node:crypto';
 import type { Database } from '@entrepot/database/database';
 import { digestToBytes } from '@entrepot/database/digest-bytes';
 import { statement } from '@entrepot/database/statement';
-import type { Digest } from '@entrepot/oci/digest';
+import { digestAlgorithm, digestOfHash, type Digest } from '@entrepot/oci/digest';
 
-const damaged = statement<{ size: number }>(
-  'blob.damaged-size',
-  `SELECT size FROM blob WHERE digest = $1 AND state = 'damaged'`,
+const damaged = statement<{ id: number }>(
+  'blob.find-damaged',
+  `SELECT id FROM blob WHERE digest = $1 AND state = 'damaged'`,
 );
 const heal = statement(
   'blob.heal',
-  `UPDATE blob SET state = 'live', state_at = now() WHERE digest = $1 AND state = 'damaged' AND size = $2`,
+  `UPDATE blob SET state = 'live', state_at = now() WHERE digest = $1 AND state = 'damaged'`,
 );
+
+/** Whoever can read the bytes of blobs (libs/content-store). */
+export interface ReadableBytes {
+  /** Hands the bytes to `consume`; `false` when there are none. */
+  read(digest: Digest, range: undefined, consume: (chunk: Buffer) => void): Promise<boolean>;
+}
 
 /**
  * Takes back that a blob is damaged, where it has its bytes: a reader came in the moment in which a process that had
  * been paused for too long had moved them aside.
  */
-export async function healBlob(
-  database: Database,
-  bytes: { stat(digest: Digest): Promise<number | undefined> },
-  digest: Digest,
-): Promise<void> {
+export async function healBlob(database: Database, bytes: ReadableBytes, digest: Digest): Promise<void> {
   const [row] = await database.run(damaged, [digestToBytes(digest)]);
-  if (row === undefined || (await bytes.stat(digest)) !== row.size) return;
-  await database.run(heal, [digestToBytes(digest), row.size]);
+  if (row === undefined) return;
+  const algorithm = digestAlgorithm(digest);
+  const hash = createHash(algorithm);
+  const found = await bytes.read(digest, undefined, (chunk) => void hash.update(chunk));
+  if (!found || digestOfHash(algorithm, hash.digest('hex')) !== digest) return;
+  await database.run(heal, [digestToBytes(digest)]);
 }

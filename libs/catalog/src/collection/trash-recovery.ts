@@ -3,7 +3,8 @@ import { digestToBytes } from '@entrepot/database/digest-bytes';
 import { statement } from '@entrepot/database/statement';
 import type { Digest } from '@entrepot/oci/digest';
 
-import { healBlob } from './heal-blob.ts';
+import { adoptBytes } from './adopt-bytes.ts';
+import { healBlob, type ReadableBytes } from './heal-blob.ts';
 
 /** Bytes that a removal has moved aside and not finished with. */
 export interface Trashed {
@@ -12,17 +13,16 @@ export interface Trashed {
 }
 
 /** Who keeps what removals moved aside (libs/content-store). */
-export interface TrashBytes {
-  stat(digest: Digest): Promise<number | undefined>;
+export interface TrashBytes extends ReadableBytes {
   listTrash(): AsyncIterable<Trashed>;
   /** Puts the bytes back unless the blob has bytes by now, and forgets them. */
   restoreTrash(trashed: Trashed): Promise<void>;
   removeTrash(trashed: Trashed): Promise<void>;
 }
 
-const look = statement<{ state: string; owner: string | null; held: boolean }>(
+const look = statement<{ state: string; size: number; owner: string | null; held: boolean }>(
   'trash.look',
-  `SELECT state, lease_owner AS owner, coalesce(lease_until > now(), false) AS held FROM blob WHERE digest = $1`,
+  `SELECT state, size, lease_owner AS owner, coalesce(lease_until > now(), false) AS held FROM blob WHERE digest = $1`,
 );
 
 /**
@@ -38,6 +38,7 @@ export async function recoverTrash(database: Database, bytes: TrashBytes): Promi
     if (blob === undefined || blob.state === 'deleting') await bytes.removeTrash(trashed);
     else {
       await bytes.restoreTrash(trashed);
+      await adoptBytes(database, trashed.digest, blob.size);
       await healBlob(database, bytes, trashed.digest);
     }
   }
