@@ -1,11 +1,14 @@
 import { isAppError } from '@entrepot/errors/app-error';
-import { parseCommandLine, usage, type Command } from './commands/command-line.ts';
+import { backupCommand } from './commands/backup-command.ts';
+import { parseCommandLine, usage, type Command, type ConfiguredCommand } from './commands/command-line.ts';
 import { exportLinksCommand } from './commands/export-links-command.ts';
 import { migrateCommand } from './commands/migrate-command.ts';
 import { rebuildCommand } from './commands/rebuild-command.ts';
 import { resetPasswordCommand } from './commands/reset-password-command.ts';
+import { restoreCommand } from './commands/restore-command.ts';
 import { serveCommand } from './commands/serve-command.ts';
 import { verifyCommand } from './commands/verify-command.ts';
+import type { Config } from './config/config.ts';
 import { loadConfig } from './config/load-config.ts';
 import { version } from './version.ts';
 
@@ -17,18 +20,29 @@ async function run(command: Command): Promise<number> {
     case 'version':
       process.stdout.write(`entrepot ${version}\n`);
       return 0;
+    default:
+      return await runConfigured(loadConfig(process.env), command);
+  }
+}
+
+async function runConfigured(config: Config, command: ConfiguredCommand): Promise<number> {
+  switch (command.name) {
     case 'serve':
-      return await serveCommand(loadConfig(process.env), command.app);
+      return await serveCommand(config, command.app);
     case 'migrate':
-      return await migrateCommand(loadConfig(process.env));
+      return await migrateCommand(config);
     case 'rebuild':
-      return await rebuildCommand(loadConfig(process.env));
+      return await rebuildCommand(config);
     case 'export-links':
-      return await exportLinksCommand(loadConfig(process.env));
+      return await exportLinksCommand(config);
     case 'verify':
-      return await verifyCommand(loadConfig(process.env), command);
+      return await verifyCommand(config, command);
+    case 'backup':
+      return await backupCommand(config, command);
+    case 'restore':
+      return await restoreCommand(config, command);
     case 'reset-password':
-      return await resetPasswordCommand(loadConfig(process.env), command.user);
+      return await resetPasswordCommand(config, command.user);
   }
 }
 

@@ -9,8 +9,11 @@ const appNames = ['registry', 'core', 'jobservice'] as const;
 export type AppName = (typeof appNames)[number];
 
 /** What the command line asks for. */
-export type Command =
-  | { readonly name: 'migrate' | 'rebuild' | 'export-links' | 'help' | 'version' }
+export type Command = { readonly name: 'help' | 'version' } | ConfiguredCommand;
+
+/** What needs the settings. */
+export type ConfiguredCommand =
+  | { readonly name: 'migrate' | 'rebuild' | 'export-links' }
   /** Without an app: all of them, behind one port. */
   | { readonly name: 'serve'; readonly app?: AppName }
   | { readonly name: 'reset-password'; readonly user: string }
@@ -19,6 +22,13 @@ export type Command =
       readonly repair: boolean;
       readonly samplePercent: number;
       readonly mostWrongPercent: number;
+    }
+  | { readonly name: 'backup'; readonly to: string; readonly keep: number; readonly withBlobs: boolean }
+  | {
+      readonly name: 'restore';
+      readonly from: string;
+      readonly generation: string | undefined;
+      readonly acceptsLoss: boolean;
     };
 
 /** The text of `--help`. */
@@ -35,6 +45,14 @@ export const usage = `Usage: entrepot <command>
     --repair               marks what is damaged, so that the next push heals it; removes nothing
     --sample <per cent>    of the blobs that are read and hashed; 1 unless given
     --most-wrong <per cent>  repairs nothing when more is wrong; 1 unless given
+  backup                   backs up database and blobs while the server runs: docs/guides/backup.md
+    --to <directory>       of this instance's backups; only what is new is copied
+    --keep <number>        of backups of the database that stay; 7 unless given
+    --without-blobs        leaves out the bytes, which are kept safe by other means
+  restore                  restores a backup into an instance without content
+    --from <directory>     that backup --to was given
+    --generation <name>    another than the newest
+    --incomplete           although bytes are lost; the next push heals those
   admin reset-password     makes a new password for the administrator and prints it
     --user <name>          of another administrator than admin
 
@@ -50,6 +68,12 @@ interface Options {
   readonly repair?: boolean | undefined;
   readonly sample?: string | undefined;
   readonly 'most-wrong'?: string | undefined;
+  readonly to?: string | undefined;
+  readonly keep?: string | undefined;
+  readonly 'without-blobs'?: boolean | undefined;
+  readonly from?: string | undefined;
+  readonly generation?: string | undefined;
+  readonly incomplete?: boolean | undefined;
 }
 
 /** A command: the options that it takes, and what it is with them. */
@@ -76,6 +100,24 @@ const forms: Readonly<Record<string, Form>> = {
       repair: options.repair === true,
       samplePercent: readPercent(options, 'sample'),
       mostWrongPercent: readPercent(options, 'most-wrong'),
+    }),
+  },
+  backup: {
+    options: ['to', 'keep', 'without-blobs'],
+    read: (options) => ({
+      name: 'backup',
+      to: readDirectory(options, 'to'),
+      keep: readKeep(options.keep ?? '7'),
+      withBlobs: options['without-blobs'] !== true,
+    }),
+  },
+  restore: {
+    options: ['from', 'generation', 'incomplete'],
+    read: (options) => ({
+      name: 'restore',
+      from: readDirectory(options, 'from'),
+      generation: options.generation,
+      acceptsLoss: options.incomplete === true,
     }),
   },
   'admin reset-password': {
@@ -112,6 +154,21 @@ function readPercent(options: Options, name: 'sample' | 'most-wrong'): number {
   throw new AppError('BAD_REQUEST', `--${name} ${text} is no per cent: give a number from 0 to 100`);
 }
 
+function readDirectory(options: Options, name: 'to' | 'from'): string {
+  const path = options[name] ?? '';
+  if (path !== '') return path;
+  const command = name === 'to' ? 'backup' : 'restore';
+  throw new AppError(
+    'BAD_REQUEST',
+    `${command} needs a directory: entrepot ${command} --${name} <directory>`,
+  );
+}
+
+function readKeep(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new AppError('BAD_REQUEST', `--keep ${text} is no number of backups: give one from 1 to 9999`);
+}
+
 function parse(args: readonly string[]): { values: Options; positionals: string[] } {
   try {
     return parseArgs({
@@ -124,6 +181,12 @@ function parse(args: readonly string[]): { values: Options; positionals: string[
         repair: { type: 'boolean' },
         sample: { type: 'string' },
         'most-wrong': { type: 'string' },
+        to: { type: 'string' },
+        keep: { type: 'string' },
+        'without-blobs': { type: 'boolean' },
+        from: { type: 'string' },
+        generation: { type: 'string' },
+        incomplete: { type: 'boolean' },
       },
     });
   } catch (cause) {

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { ConnectionOptions } from '@entrepot/database/connection-options';
 import type { Database } from '@entrepot/database/database';
 import { listPendingMigrations } from '@entrepot/database/migrate';
 import { makeDataDirectory } from '@entrepot/embedded-postgres/data-directory';
@@ -7,7 +8,13 @@ import { findRunningConnection } from '@entrepot/embedded-postgres/embedded-post
 import { AppError } from '@entrepot/errors/app-error';
 import type { Config } from '../config/config.ts';
 import { findInstance, takeInstanceLock } from '../serve/instance-lock.ts';
-import { connect, openDatabase, outsideDatabase, type OutsideDatabase } from '../serve/open-database.ts';
+import {
+  connect,
+  openDatabase,
+  openServer,
+  outsideDatabase,
+  type OutsideDatabase,
+} from '../serve/open-database.ts';
 import type { ProcessOutput } from '../serve/process-log.ts';
 import { Teardown } from '../serve/teardown.ts';
 
@@ -19,13 +26,43 @@ export async function withStoppedProduct<T>(
   output: ProcessOutput,
   work: Work<T>,
 ): Promise<T> {
-  const teardown = new Teardown(output.log);
+  const { log } = output;
+  return await withLock(config, output, async (dataDir, teardown) =>
+    work(await openDatabase({ config, dataDir, log, teardown })),
+  );
+}
+
+/** A PostgreSQL that takes connections. */
+export interface Server {
+  /** Past any pooler. */
+  readonly connection: ConnectionOptions;
+  readonly dataDir: string;
+}
+
+/** Works on a database that may have no schema, and gets none, while no server runs on the data directory. */
+export async function withServer<T>(
+  config: Config,
+  output: ProcessOutput,
+  work: (server: Server) => Promise<T>,
+): Promise<T> {
+  const { log } = output;
+  return await withLock(config, output, async (dataDir, teardown) =>
+    work({ dataDir, connection: await openServer({ config, dataDir, log, teardown }) }),
+  );
+}
+
+async function withLock<T>(
+  config: Config,
+  { log }: ProcessOutput,
+  work: (dataDir: string, teardown: Teardown) => Promise<T>,
+): Promise<T> {
+  const teardown = new Teardown(log);
   try {
     await makeDataDirectory(resolve(config.data));
     const dataDir = await realpath(config.data);
     const lock = await takeInstanceLock(dataDir);
     teardown.add('data directory', 1_000, () => lock.release());
-    return await work(await openDatabase({ config, dataDir, log: output.log, teardown }));
+    return await work(dataDir, teardown);
   } finally {
     await teardown.run();
   }

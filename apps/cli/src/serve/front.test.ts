@@ -59,13 +59,6 @@ describe('the front', () => {
     expect(await answer.text()).toContain('another process serves this path');
   });
 
-  it('answers while it drains, and keeps no connection', async () => {
-    const { front, port } = await startFront(say('registry'));
-    front.beginToDrain();
-    const answer = await fetch(`http://127.0.0.1:${port}/v2/`);
-    expect([await answer.text(), answer.headers.get('connection')]).toEqual(['registry', 'close']);
-  });
-
   it('never ends a request for its length, and waits for headers half a minute', async () => {
     const { front } = await startFront(say(''));
     expect(front.server.requestTimeout).toBe(0);
@@ -227,6 +220,24 @@ describe('a stop of the front', () => {
     const [answer] = (await once(socket.setEncoding('latin1'), 'data')) as [string];
     expect(answer).toMatch(/^HTTP\/1.1 200 [^]*Connection: close[^]*taken/);
     await stopped;
+  });
+
+  it('answers once more on a connection that a proxy keeps, takes no new one, and ends when the proxy lets go', async () => {
+    const { front, port } = await startFront(say('kept'));
+    const socket = connect(port, '127.0.0.1').setEncoding('latin1');
+    const ask = async (): Promise<string> => {
+      socket.write('GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n');
+      const [answer] = (await once(socket, 'data')) as [string];
+      return answer;
+    };
+    expect(await ask()).toMatch(/200 [^]*Connection: keep-alive/);
+    const begun = Date.now();
+    const stopped = front.stop(5_000, 4_000);
+    await sleep(300);
+    await expect(get(port, '/v2/')).rejects.toThrow('fetch failed');
+    expect(await ask()).toMatch(/200 [^]*Connection: close/);
+    await stopped;
+    expect(Date.now() - begun).toBeLessThan(2_000);
   });
 
   it('ends although a client keeps its connection open', async () => {

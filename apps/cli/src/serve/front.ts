@@ -5,7 +5,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
-import type { Socket } from 'node:net';
+import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@entrepot/telemetry/logger';
 import { listen, publicSettings } from './listen.ts';
@@ -43,10 +43,11 @@ export class Front {
   readonly #apps: Partial<FrontApps>;
   readonly #open = new OpenAnswers();
   readonly #refused = new WeakSet<ServerResponse>();
-  /** Connections that were taken and have had no request yet. */
+  readonly #connections = new Set<Socket>();
+  /** Those that have had no request yet. */
   readonly #fresh = new Set<Socket>();
   readonly #log: Logger;
-  #draining = false;
+  #stopping = false;
   #refusing = false;
 
   /** An app that is left out runs in another process: its requests are not found here. */
@@ -59,8 +60,12 @@ export class Front {
         ? createHttpServer(serverOptions, take)
         : createHttpsServer({ ...serverOptions, ...tls }, take);
     this.server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+      this.#connections.add(socket);
       this.#fresh.add(socket);
-      socket.once('close', () => this.#fresh.delete(socket));
+      socket.once('close', () => {
+        this.#connections.delete(socket);
+        this.#fresh.delete(socket);
+      });
     });
   }
 
@@ -74,21 +79,22 @@ export class Front {
     if (this.server instanceof HttpsServer) this.server.setSecureContext(material);
   }
 
-  /** Ends every connection with the answer that it gets next, so that proxies keep none for a process that stops. */
-  beginToDrain(): void {
-    this.#draining = true;
-  }
-
   /**
-   * Takes no more connections and lets the requests in flight end, also those that are on their way on a connection
-   * just taken: whoever made it cannot know, and a proxy sends nothing twice. What has not ended after `patienceMs` is
-   * refused with 503, or cut off where the answer had begun.
+   * Takes no more connections and lets the requests in flight end. Connections that are there may be used once more:
+   * a fresh one for a moment, since whoever made it cannot know and a proxy sends nothing twice, any other one for
+   * `idleMs`, so that a proxy which keeps its connections for less never uses one that is being closed. What has not
+   * ended after `patienceMs` is refused with 503, or cut off where the answer had begun.
    */
-  async stop(patienceMs: number): Promise<void> {
-    this.#refusing = true;
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.server.closeIdleConnections();
+  async stop(patienceMs: number, idleMs = 0): Promise<void> {
+    this.#stopping = true;
+    // that of an HTTP server would end idle connections as well
+    const closed = new Promise<void>((resolve) => {
+      NetServer.prototype.close.call(this.server, () => resolve());
+    });
     const begun = Date.now();
+    while (this.#connections.size > 0 && Date.now() < begun + idleMs) await sleep(20);
+    this.#refusing = true;
+    this.server.closeIdleConnections();
     const isWaitedFor = (): boolean =>
       this.#open.size > 0 || (this.#fresh.size > 0 && Date.now() < begun + firstRequestMs);
     while (isWaitedFor() && Date.now() < begun + patienceMs) await sleep(20);
@@ -121,7 +127,7 @@ export class Front {
       this.#refuse(res);
       return;
     }
-    if (this.#draining || this.#refusing) res.shouldKeepAlive = false;
+    if (this.#stopping) res.shouldKeepAlive = false;
     const app = isRegistryPath(req.url ?? '/') ? this.#apps.registry : this.#apps.core;
     if (app === undefined) answerAstray(req, res);
     else app.handle(req, res);

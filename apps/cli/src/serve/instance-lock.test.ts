@@ -1,11 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { findInstance, takeInstanceLock } from './instance-lock.ts';
+
+const nobody = 65_534;
 
 let directory: string;
 
@@ -36,19 +38,15 @@ describe('the instance lock', () => {
   });
 
   /** A process that tries to take the lock at a time, and says how that went. */
-  function startChild(at = 0): { child: ChildProcess; said: Promise<string> } {
+  function startChild(at = 0, uid?: number): { child: ChildProcess; said: Promise<string> } {
     const module = fileURLToPath(new URL('./instance-lock.ts', import.meta.url));
     const script = `const { takeInstanceLock } = await import(${JSON.stringify(module)});
       while (Date.now() < ${at});
       await takeInstanceLock(${JSON.stringify(directory)})
         .then(() => console.log('held'), (error) => console.log(error.code));
       setInterval(() => {}, 1000);`;
-    const child = spawn(process.execPath, [
-      '--conditions=entrepot-source',
-      '--input-type=module',
-      '-e',
-      script,
-    ]);
+    const args = ['--conditions=entrepot-source', '--input-type=module', '-e', script];
+    const child = spawn(process.execPath, args, uid === undefined ? {} : { uid, gid: uid });
     onTestFinished(() => void child.kill('SIGKILL'));
     return { child, said: once(child.stdout, 'data').then(([line]) => String(line).trim()) };
   }
@@ -67,6 +65,18 @@ describe('the instance lock', () => {
     await lock.release();
     expect(readdirSync(directory)).toEqual([]);
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'of root, who was killed, does not keep the owner of the directory out (tried as root only)',
+    async () => {
+      chownSync(directory, nobody, nobody);
+      await killedHolder();
+      const [socket = ''] = readdirSync(directory);
+      expect(statSync(join(directory, socket)).uid).toBe(nobody);
+      const { said } = startChild(0, nobody);
+      expect(await said).toBe('held');
+    },
+  );
 
   it('is taken by one of several processes that start at once after a holder was killed', async () => {
     await killedHolder();

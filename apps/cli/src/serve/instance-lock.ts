@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { lchown, readdir, rename, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '@entrepot/errors/app-error';
+import { findFileOwner, type FileOwner } from '@entrepot/files/file-owner';
 
 /** A data directory held by this process. */
 export interface InstanceLock {
@@ -37,7 +38,7 @@ interface Contender {
  */
 export async function takeInstanceLock(dataDir: string): Promise<InstanceLock> {
   const place = lockPlace(dataDir);
-  const own = await OwnSocket.show(place);
+  const own = await OwnSocket.show(place, findFileOwner(dataDir));
   try {
     for (const path of await listSockets(place)) {
       if (path !== own.path) await outlast(path, own.path, dataDir);
@@ -74,7 +75,7 @@ class OwnSocket implements InstanceLock {
     this.#server.unref();
   }
 
-  static async show(place: LockPlace): Promise<OwnSocket> {
+  static async show(place: LockPlace, owner: FileOwner | undefined): Promise<OwnSocket> {
     const id = randomBytes(8).toString('hex');
     const own = new OwnSocket(socketPath(place, id));
     // between bind and listen a socket looks like one whose process is dead: it gets its name after both
@@ -83,6 +84,8 @@ class OwnSocket implements InstanceLock {
       own.#server.once('error', reject);
       own.#server.listen(hidden, resolve);
     });
+    // who may not connect can not tell whether anybody listens
+    if (owner !== undefined) await lchown(hidden, owner.uid, owner.gid);
     await rename(hidden, own.path);
     return own;
   }

@@ -43,6 +43,19 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   return await connectUntilTeardown({ connection }, options);
 }
 
+/**
+ * How to reach a PostgreSQL whose database may have no schema: the embedded one, which runs until the teardown, or the
+ * operator's, past any pooler. Throws `CONFIG_INVALID` when that is too old.
+ */
+export async function openServer(options: OpenDatabaseOptions): Promise<ConnectionOptions> {
+  const outside = outsideDatabase(options.config);
+  if (outside === undefined) return await startServer(options);
+  const connection = outside.direct ?? outside.connection;
+  const database = await connect({ connection }, 1).catch(cannotUse);
+  await database.close();
+  return connection;
+}
+
 /** How to reach a PostgreSQL of the operator's own; `undefined` when the settings name none. */
 export type OutsideDatabase = Pick<DatabaseOptions, 'connection' | 'direct'>;
 

@@ -1,12 +1,18 @@
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { findFileOwner, giveDescriptor } from '@entrepot/files/file-owner';
 
-/** Writes a file that only this user may read, whole or not at all, and durable when it resolves. */
+/**
+ * Writes a file that only this user may read, or the owner of the directory when this is root, whole or not at all, and
+ * durable when it resolves.
+ */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   const unfinished = `${path}.new`;
   const file = await open(unfinished, 'w', 0o600);
   try {
     await file.chmod(0o600);
+    const owner = findFileOwner(dirname(path));
+    if (owner !== undefined) giveDescriptor(file.fd, owner);
     await file.writeFile(text);
     await file.sync();
   } finally {

@@ -8,6 +8,8 @@ import { readTls, watchTls, type TlsFiles, type TlsMaterial } from './tls-files.
 
 // what requests in flight get of the 15 seconds that a stop may take
 const drainMs = 9_000;
+// longer than the proxy in front keeps its connections (deploy/services)
+const idleMs = 3_000;
 
 /** What a {@link PublicPort} needs. */
 export interface PublicPortOptions {
@@ -31,7 +33,10 @@ export class PublicPort {
     this.#tls = this.#tlsFiles && readTls(this.#tlsFiles);
   }
 
-  /** Proves that the port can be had, before anything is started. Throws `CONFIG_INVALID`. */
+  /**
+   * Proves that the port can be had, before anything is started. Not behind a proxy: what it sends at that moment
+   * would be lost. Throws `CONFIG_INVALID`.
+   */
   async probe(): Promise<void> {
     const { config, log } = this.#options;
     await probeAddress({
@@ -59,9 +64,9 @@ export class PublicPort {
 
   // readiness fails since the stop began: balancers get their time to see it
   async #drain(front: Front): Promise<void> {
-    front.beginToDrain();
-    await sleep(this.#options.drainSeconds * 1_000);
-    await front.stop(drainMs);
+    const { drainSeconds } = this.#options;
+    await sleep(drainSeconds * 1_000);
+    await front.stop(drainMs, drainSeconds === 0 ? 0 : idleMs);
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chownSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -21,6 +21,15 @@ describe('the secret key', () => {
     expect(statSync(secretKeyFile(directory)).mode & 0o777).toBe(0o600);
     expect(await loadSecretKey(directory, undefined)).toBe(made);
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'made by root is for the owner of the data directory (tried as root only)',
+    async () => {
+      chownSync(directory, 60_321, 60_322);
+      await loadSecretKey(directory, undefined);
+      expect(statSync(secretKeyFile(directory))).toMatchObject({ uid: 60_321, gid: 60_322 });
+    },
+  );
 
   it('of the setting goes before the file', async () => {
     await loadSecretKey(directory, undefined);

@@ -73,7 +73,7 @@ class AppProcess implements RunningProduct {
     const { log } = this.#output;
     const teardown = this.#teardown;
     const settings = requireServiceSettings(config);
-    const port = await this.#probePort();
+    const port = this.#choosePort();
     const metrics = createMetrics();
     const readiness = new Readiness(this.#stopping.signal);
     await openMetrics(config, { metrics, readiness }, { log, teardown });
@@ -95,13 +95,11 @@ class AppProcess implements RunningProduct {
     await trimMemory(log);
   }
 
-  async #probePort(): Promise<PublicPort | undefined> {
+  #choosePort(): PublicPort | undefined {
     if (this.#app === 'jobservice') return undefined;
     const { log } = this.#output;
     const { drainSeconds } = this;
-    const port = new PublicPort({ config: this.#config, log, teardown: this.#teardown, drainSeconds });
-    await port.probe();
-    return port;
+    return new PublicPort({ config: this.#config, log, teardown: this.#teardown, drainSeconds });
   }
 
   async #startApp(options: ComposeOptions): Promise<Partial<FrontApps>> {
