@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { findFileOwner, giveDescriptor } from '@entrepot/files/file-owner';
 
@@ -8,7 +8,9 @@ import { findFileOwner, giveDescriptor } from '@entrepot/files/file-owner';
  */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   const unfinished = `${path}.new`;
-  const file = await open(unfinished, 'w', 0o600);
+  // whatever stands there, a link of the directory's owner too, is not what is written to and given away
+  await rm(unfinished, { force: true });
+  const file = await open(unfinished, 'wx', 0o600);
   try {
     await file.chmod(0o600);
     const owner = findFileOwner(dirname(path));

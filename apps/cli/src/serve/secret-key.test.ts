@@ -1,4 +1,4 @@
-import { chownSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -26,7 +26,13 @@ describe('the secret key', () => {
     'made by root is for the owner of the data directory (tried as root only)',
     async () => {
       chownSync(directory, 60_321, 60_322);
+      // what the owner has put there is neither written to nor given away
+      const bait = join(directory, 'bait');
+      writeFileSync(bait, 'kept');
+      symlinkSync(bait, `${secretKeyFile(directory)}.new`);
       await loadSecretKey(directory, undefined);
+      expect(readFileSync(bait, 'utf8')).toBe('kept');
+      expect(statSync(bait).uid).toBe(0);
       expect(statSync(secretKeyFile(directory))).toMatchObject({ uid: 60_321, gid: 60_322 });
     },
   );
