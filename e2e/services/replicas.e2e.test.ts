@@ -82,6 +82,7 @@ describe.skipIf(missing.length > 0)(titleOf('services behind nginx', missing), (
       await sandbox.expectSuccess('crane', ['append', '-f', sandbox.path('layer.tar'), '-t', image], { env });
       await sandbox.expectSuccess('crane', ['validate', '--remote', image], { env });
       await sandbox.expectSuccess('crane', ['pull', image, sandbox.path('pulled.tar')], { env });
+      expect(await new Pusher(services, 'team/crane').listTags()).toEqual(['1']);
     } finally {
       sandbox.remove();
     }

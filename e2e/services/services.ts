@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import pg from 'pg';
 import { signalProcess, waitForEnd } from '../processes.ts';
-import { inheritedEnvironment, missingPrograms, programPath, runProgram } from '../programs.ts';
+import { inheritedEnvironment, missingPrograms, runProgram } from '../programs.ts';
 import type { RegistryUnderTest } from '../pusher.ts';
 import { freePort } from '../free-port.ts';
 import { basic, type Credentials } from '../stack.ts';
