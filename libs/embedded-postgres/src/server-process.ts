@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, renameSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findFileOwner, giveDescriptor } from '@entrepot/files/file-owner';
@@ -102,10 +102,8 @@ async function becomesReady(child: ChildProcess, { clusterDir, log }: ServerLaun
 }
 
 function spawnServer({ program, args, clusterDir, account, logFile }: ServerLaunch): ChildProcess {
-  const output = openSync(logFile, 'a', 0o600);
+  const output = openLog(logFile);
   try {
-    const owner = findFileOwner(dirname(logFile));
-    if (owner !== undefined) giveDescriptor(output, owner);
     return spawn(program, args, {
       cwd: clusterDir,
       env: programEnvironment,
@@ -116,6 +114,17 @@ function spawnServer({ program, args, clusterDir, account, logFile }: ServerLaun
   } finally {
     closeSync(output);
   }
+}
+
+/** A log that is there may be a link of the directory's owner to anywhere: only a new one is given away. */
+function openLog(logFile: string): number {
+  const owner = findFileOwner(dirname(logFile));
+  if (owner !== undefined && !existsSync(logFile)) {
+    const made = openSync(logFile, 'wx', 0o600);
+    giveDescriptor(made, owner);
+    closeSync(made);
+  }
+  return openSync(logFile, 'a', 0o600);
 }
 
 function rotateLog(logFile: string): void {
