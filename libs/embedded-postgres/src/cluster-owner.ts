@@ -1,4 +1,4 @@
-import { chmod, stat } from 'node:fs/promises';
+import { chmod, lstat, stat } from 'node:fs/promises';
 import { AppError } from '@entrepot/errors/app-error';
 import { giveTree } from '@entrepot/files/file-owner';
 import type { DatabaseAccount } from './database-account.ts';
@@ -19,6 +19,9 @@ export async function ensureClusterOwner(
   if (uid === account.uid) return;
   if (uid !== 0)
     throw notOwned(clusterDir, account, `it belongs to user ${uid}, whom this machine does not know`);
+  // the owner of the data directory may have made it, to a directory that is not the product's
+  if ((await lstat(clusterDir)).isSymbolicLink())
+    throw notOwned(clusterDir, account, 'it is a link to a directory of root');
   try {
     // some ways of copying lose the mode, and PostgreSQL insists on it
     await chmod(clusterDir, 0o700);

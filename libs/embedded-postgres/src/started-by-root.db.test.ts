@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -83,6 +83,15 @@ describe.skipIf(!isRoot)('started by root (tried as root only)', () => {
     expect(server.pid).toBeDefined();
     expect(statSync(join(copy, 'postgres-18/PG_VERSION')).uid).not.toBe(0);
     expect(said).toContainEqual(expect.stringMatching(/belonged to root: it was given to user \w+$/));
+  });
+
+  it('gives nothing away that a link stands for', async () => {
+    const dataDir = join(root, 'data');
+    mkdirSync(join(root, 'elsewhere'));
+    mkdirSync(dataDir);
+    symlinkSync(join(root, 'elsewhere'), join(dataDir, 'postgres-18'));
+    await expect(start(dataDir)).rejects.toThrow(/it is a link to a directory of root.*chown -R/);
+    expect(statSync(join(root, 'elsewhere')).uid).toBe(0);
   });
 
   it('says what to do with the database of a user whom the machine does not know', async () => {
