@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { pino, type DestinationStream } from 'pino';
 
 const gatherMs = 20;
+const patienceMs = 100;
 
 /** Where gathered lines go: later, or at once when the process ends. */
 export interface LineSink {
@@ -45,9 +46,16 @@ export class GatheredLines implements DestinationStream {
 export function openStandardOutput(): DestinationStream {
   // not waited for: what comes while a write is under way goes into the next one
   const stream = pino.destination({ dest: 1, sync: false });
+  let underWay = 0;
+  stream.on('write', (bytes: number) => void (underWay -= bytes));
   const lines = new GatheredLines({
-    write: (text) => void stream.write(text),
+    write: (text) => {
+      underWay += Buffer.byteLength(text);
+      stream.write(text);
+    },
     writeNow: (text) => {
+      // a thread has it, and nobody hears of its end any more: a moment, lest what follows comes before it
+      if (underWay > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, patienceMs);
       stream.flushSync();
       if (text !== '') writeSync(1, text);
     },
