@@ -1,5 +1,7 @@
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
+import { collectionParameters, CollectionRuns } from '@entrepot/jobs/collection-runs';
+import { CronSchedules } from '@entrepot/jobs/cron-schedules';
 import { collect, expireUploads, foldUsage, mirrorLinks } from '@entrepot/jobs/definitions/content';
 import {
   createPartitions,
@@ -14,11 +16,16 @@ import type { AnyJob, JobDefinition } from '@entrepot/jobs/job';
 export interface Schedule {
   readonly job: AnyJob;
   readonly seconds: number;
-  readonly enqueue: (jobs: JobQueue) => Promise<unknown>;
+  readonly enqueue: (to: Enqueuing) => Promise<unknown>;
+}
+
+interface Enqueuing {
+  readonly jobs: JobQueue;
+  readonly collection: CollectionRuns;
 }
 
 function every<Payload>(seconds: number, job: JobDefinition<Payload>, payload: Payload): Schedule {
-  return { job, seconds, enqueue: (jobs) => jobs.enqueue(job, payload) };
+  return { job, seconds, enqueue: ({ jobs }) => jobs.enqueue(job, payload) };
 }
 
 const minute = 60;
@@ -28,7 +35,7 @@ const hour = 60 * minute;
 export const schedules: readonly Schedule[] = [
   every(10, mirrorLinks, {}),
   every(minute, foldUsage, {}),
-  every(5 * minute, collect, {}),
+  { job: collect, seconds: 5 * minute, enqueue: ({ collection }) => collection.enqueueContinuous() },
   every(10 * minute, rotateSigningKey, {}),
   every(15 * minute, pruneLogins, {}),
   every(hour, pruneTasks, {}),
@@ -58,13 +65,15 @@ const take = statement<{ job: string }>(
 /** Puts jobs to do when their time has come, once for all processes: who moves the row enqueues the task. */
 export class Scheduler {
   readonly #database: Database;
-  readonly #jobs: JobQueue;
   readonly #schedules: readonly Schedule[];
+  readonly #crons: CronSchedules;
+  readonly #to: Enqueuing;
 
   constructor(database: Database, jobs: JobQueue, list: readonly Schedule[]) {
     this.#database = database;
-    this.#jobs = jobs;
     this.#schedules = list;
+    this.#crons = new CronSchedules(database);
+    this.#to = { jobs, collection: new CollectionRuns(database, jobs) };
   }
 
   /** Makes the rows of new schedules; their first time is now. */
@@ -76,9 +85,17 @@ export class Scheduler {
   async tick(): Promise<void> {
     const names = this.#schedules.map(({ job }) => job.name);
     const seconds = this.#schedules.map((schedule) => schedule.seconds);
+    // what people asked for first: it takes the place of a run that nobody did
+    await this.#database.transaction(() => this.#collectAsScheduled());
     await this.#database.transaction(async () => {
       const due = new Set((await this.#database.run(take, [names, seconds])).map((row) => row.job));
-      for (const { job, enqueue } of this.#schedules) if (due.has(job.name)) await enqueue(this.#jobs);
+      for (const { job, enqueue } of this.#schedules) if (due.has(job.name)) await enqueue(this.#to);
     });
+  }
+
+  async #collectAsScheduled(): Promise<void> {
+    const due = await this.#crons.takeDue(collect);
+    if (due === undefined) return;
+    await this.#to.collection.ask({ trigger: 'schedule', ...collectionParameters.parse(due.parameters) });
   }
 }

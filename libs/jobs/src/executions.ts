@@ -5,8 +5,8 @@ import { Tasks } from './tasks.ts';
 /** What started a job. */
 export type ExecutionTrigger = 'manual' | 'schedule' | 'event';
 
-/** How a run of a job stands. */
-export type ExecutionStatus = 'running' | 'succeeded' | 'failed' | 'stopped';
+/** How a run of a job stands. Pending: nobody has begun, or it failed and is tried again soon. */
+export type ExecutionStatus = 'pending' | 'running' | 'succeeded' | 'failed' | 'stopped';
 
 /** One run of a job, as people are shown it. `detail` is the job's own: options, progress, result. */
 export interface Execution {
@@ -16,6 +16,8 @@ export interface Execution {
   readonly status: ExecutionStatus;
   readonly startedAt: Date;
   readonly endedAt: Date | null;
+  /** Its end, or the last sign of life. */
+  readonly seenAt: Date;
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
@@ -38,20 +40,23 @@ const end = statement(
   'UPDATE execution SET status = $2, ended_at = now(), detail = detail || $3::jsonb WHERE id = $1',
 );
 // a run whose task was parked after its process had died never ended itself
-const columns = `e.id, e.job, e.trigger, CASE WHEN e.status = 'running' AND NOT EXISTS (
-    SELECT 1 FROM task t WHERE t.execution_id = e.id AND t.status IN ('pending', 'running'))
-  THEN 'failed' ELSE e.status END AS status, e.started_at AS "startedAt", e.ended_at AS "endedAt", e.detail`;
-const list = statement<Execution>(
-  'execution.list',
-  `SELECT ${columns} FROM execution e WHERE e.job = $1 ORDER BY e.started_at DESC, e.id DESC LIMIT $2 OFFSET $3`,
-);
-const count = statement<{ total: number }>(
-  'execution.count',
-  'SELECT count(*)::int AS total FROM execution WHERE job = $1',
-);
+const statusNow = `CASE WHEN e.status IN ('running', 'failed') AND t.pending THEN 'pending'
+  WHEN e.status = 'running' AND t.running IS NOT TRUE THEN 'failed' ELSE e.status END`;
+
+/** Runs as a list of the REST API reads them: `select` gives an {@link Execution}. */
+export const executionSource = {
+  select: `e.id, e.job, e.trigger, ${statusNow} AS status, e.started_at AS "startedAt", e.ended_at AS "endedAt",
+    coalesce(e.ended_at, t.heartbeat_at, e.started_at) AS "seenAt", e.detail`,
+  from: `execution e CROSS JOIN LATERAL (
+    SELECT bool_or(status = 'pending') AS pending, bool_or(status = 'running') AS running,
+      max(heartbeat_at) AS heartbeat_at
+    FROM task WHERE execution_id = e.id AND status IN ('pending', 'running')) t`,
+  status: statusNow,
+} as const;
+
 const find = statement<Execution>(
   'execution.find',
-  `SELECT ${columns} FROM execution e WHERE e.id = $1 AND e.job = $2`,
+  `SELECT ${executionSource.select} FROM ${executionSource.from} WHERE e.id = $1 AND e.job = $2`,
 );
 const lines = statement<{ writtenAt: Date; line: string }>(
   'execution.log',
@@ -64,7 +69,7 @@ const openTasks = statement<{ id: number }>(
 );
 const endStopped = statement(
   'execution.end-stopped',
-  `UPDATE execution SET status = 'stopped', ended_at = now() WHERE id = $1 AND status = 'running' AND NOT EXISTS (
+  `UPDATE execution SET status = 'stopped', ended_at = now() WHERE id = $1 AND status IN ('running', 'failed') AND NOT EXISTS (
      SELECT 1 FROM task t WHERE t.execution_id = $1 AND t.status IN ('pending', 'running'))`,
 );
 const prune = statement<{ id: number }>(
@@ -103,20 +108,10 @@ export class Executions {
   /** Ends a run. */
   async end(
     id: number,
-    status: Exclude<ExecutionStatus, 'running'>,
+    status: Exclude<ExecutionStatus, 'pending' | 'running'>,
     detail: Readonly<Record<string, unknown>> = {},
   ): Promise<void> {
     await this.#database.run(end, [id, status, JSON.stringify(detail)]);
-  }
-
-  /** A page of the runs of a job, the last one first, and how many there are. */
-  async list(
-    job: string,
-    page: { readonly limit: number; readonly offset: number },
-  ): Promise<{ readonly items: readonly Execution[]; readonly total: number }> {
-    const items = await this.#database.run(list, [job, page.limit, page.offset]);
-    const [row] = await this.#database.run(count, [job]);
-    return { items, total: row?.total ?? 0 };
   }
 
   /** One run of a job. */

@@ -6,7 +6,7 @@ import { writeIdentity } from '@entrepot/content-store/identity';
 import type { Database } from '@entrepot/database/database';
 import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
 import { collect } from '@entrepot/jobs/definitions/content';
-import { Executions, type Execution } from '@entrepot/jobs/executions';
+import { executionSource, Executions, type Execution } from '@entrepot/jobs/executions';
 import { Tasks } from '@entrepot/jobs/tasks';
 import { MemoryDriver } from '@entrepot/storage/memory/memory-driver';
 import { createMetrics } from '@entrepot/telemetry/metrics';
@@ -74,14 +74,16 @@ async function run(
 }
 
 async function history(): Promise<readonly Execution[]> {
-  return (await executions.list(collect.name, { limit: 10, offset: 0 })).items;
+  const { select, from } = executionSource;
+  return await database.query<Execution>(`SELECT ${select} FROM ${from} ORDER BY e.id DESC`);
 }
 
 describe('content.collect', () => {
   it('removes what nobody references, and tells how much', async () => {
     const digest = await aBlob(300);
-    const [line, metrics] = await run({});
+    const [line, counts, metrics] = await run({});
     expect(await store.stat(digest)).toBeUndefined();
+    expect(counts).toContain('1 blobs and 0 manifests eligible for deletion');
     expect(line).toMatch(/1 links removed, 1 blobs quarantined, 1 blobs removed, 300 bytes freed/);
     expect(metrics).toMatch(/entrepot_collected_blobs_total 1\n/);
     expect(metrics).toMatch(/entrepot_collected_bytes_total 300\n/);
@@ -118,6 +120,10 @@ describe('content.collect', () => {
     const manifest = build.aManifest(project, repository);
     await build.manifests.record(manifest, testOrigin);
     await run({});
+    await run({ trigger: 'manual', dryRun: true, untagged: true });
+    expect(await history()).toMatchObject([{ detail: { collectable: { untagged: 1 } } }]);
+    await database.query('DELETE FROM task');
+    await database.query('DELETE FROM execution');
     expect(await database.query('SELECT 1 FROM manifest')).toHaveLength(1);
     await run({ trigger: 'manual', untagged: true });
     expect(await database.query('SELECT 1 FROM manifest')).toEqual([]);
@@ -162,6 +168,9 @@ describe('executions', () => {
       detail: { asked: 1 },
     });
     await executions.end(id, 'failed', { error: 'x' });
+    await database.query(`UPDATE task SET status = 'pending' WHERE id = $1`, [taskId]);
+    expect(await executions.find(collect.name, id)).toMatchObject({ status: 'pending' });
+    await database.query(`UPDATE task SET status = 'running' WHERE id = $1`, [taskId]);
     await executions.begin(taskId, 'schedule');
     expect(await executions.find(collect.name, id)).toMatchObject({ status: 'running', endedAt: null });
     await database.query(`UPDATE task SET status = 'parked' WHERE id = $1`, [taskId]);
@@ -181,10 +190,7 @@ describe('executions', () => {
     expect(await executions.stop(id)).toBe(true);
     expect(await executions.find(collect.name, id)).toMatchObject({ status: 'stopped' });
     expect(await executions.stop(id)).toBe(false);
-    expect(await executions.list(collect.name, { limit: 1, offset: 0 })).toMatchObject({
-      total: 1,
-      items: [{ id }],
-    });
+    expect(await history()).toMatchObject([{ id, status: 'stopped' }]);
   });
 
   it('are forgotten after 90 days', async () => {

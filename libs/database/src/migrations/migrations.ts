@@ -7,6 +7,7 @@ import { createManifestFunctions } from './0006-create-manifest-functions.ts';
 import { createCollection } from './0007-create-collection.ts';
 import { createMirror } from './0009-create-mirror.ts';
 import { holdCollection } from './0010-hold-collection.ts';
+import { createCronSchedules } from './0011-create-cron-schedules.ts';
 
 /** One step of the schema. Forward only: what a step added, a later one may replace after a release between. */
 export interface Migration {
@@ -31,4 +32,5 @@ export const migrations: readonly Migration[] = [
   { name: '0007-create-collection', sql: createCollection },
   { name: '0009-create-mirror', sql: createMirror },
   { name: '0010-hold-collection', sql: holdCollection },
+  { name: '0011-create-cron-schedules', sql: createCronSchedules },
 ];

@@ -54,15 +54,19 @@ export const collect = job({
     'Removes what nobody references: deleted manifests whose time is over, unused links, blobs and their bytes.',
   queue: 'maintenance',
   payload: z.object({
+    /** Of a run that somebody asked for; none: one of those that the product does by itself. */
     trigger: z.enum(['manual', 'schedule']).optional(),
     /** Only counts what would go. */
     dryRun: z.boolean().optional(),
     /** Deletes every untagged manifest too, whatever its project wants. */
     untagged: z.boolean().optional(),
+    /** What Harbor's clients ask for; told in the log, while collection finds its own rate. */
+    workers: z.int().optional(),
   }),
   attempts: 3,
   timeoutSeconds: 24 * 3600,
-  uniqueBy: () => '',
+  uniqueBy: ({ trigger }) => (trigger === undefined ? '' : 'asked'),
+  ordered: true,
 });
 
 export const mirrorLinks = job({
