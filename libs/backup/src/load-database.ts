@@ -45,7 +45,7 @@ export async function loadDatabase(
     `INSERT INTO mirror_mark (repository_id, item) SELECT id, '' FROM repository
      WHERE deleted_at IS NULL AND (SELECT link_mirror FROM instance) ON CONFLICT DO NOTHING`,
   );
-  await session.query('ANALYZE');
+  await session.query(`ANALYZE ${tables.map(({ name }) => quote(name)).join(', ')}`);
   const known = new Set(tables.map(({ name }) => name));
   return backup.manifest.tables.map(({ name }) => name).filter((name) => !known.has(name));
 }
