@@ -13,7 +13,7 @@ describe.skipIf(missing.length > 0)(titleOf('services that lose a part', missing
   let pids: readonly number[];
 
   beforeAll(async () => {
-    services = await startServices();
+    services = await startServices({ ENTREPOT_DRAIN_SECONDS: '0' });
     await services.createProject('team');
     front = new Pusher(services, 'team/app');
     pids = apps.map((name) => services.pidOf(name));

@@ -18,7 +18,7 @@ describe.skipIf(missing.length > 0)(titleOf('services behind nginx', missing), (
   let second: Pusher;
 
   beforeAll(async () => {
-    services = await startServices();
+    services = await startServices({ ENTREPOT_DRAIN_SECONDS: '0' });
     await services.createProject('team');
     front = new Pusher(services, 'team/app');
     first = new Pusher(services.direct('registry-1'), 'team/app');

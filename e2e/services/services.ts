@@ -1,6 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -51,10 +59,12 @@ export function missingServicePrograms(): string[] {
   return hasPostgres ? missing : [...missing, 'postgresql'];
 }
 
-/** Starts the whole installation by its script, in a fresh directory. */
-export async function startServices(): Promise<Services> {
+/** Starts the whole installation by its script, in a fresh directory; with more settings of the product, if given. */
+export async function startServices(settings: Readonly<Record<string, string>> = {}): Promise<Services> {
   const directory = mkdtempSync(join(tmpdir(), 'entrepot-services-'));
   chmodSync(directory, 0o755);
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(join(directory, 'settings'), lines.join(''));
   const services = new Services(directory, await freePorts());
   try {
     await services.up();
@@ -82,8 +92,13 @@ export class Services implements RegistryUnderTest {
     this.host = `localhost:${port}`;
     this.url = `https://${this.host}`;
     const command = `${process.execPath} ${main}`;
-    const own = { SERVICES_DIR: directory, SERVICES_PORT: String(port), SERVICES_COMMAND: command };
-    this.#env = { ...inheritedEnvironment(), ...own };
+    this.#env = {
+      ...inheritedEnvironment(),
+      SERVICES_DIR: directory,
+      SERVICES_PORT: String(port),
+      SERVICES_COMMAND: command,
+      SERVICES_ENV: join(directory, 'settings'),
+    };
   }
 
   get admin(): Credentials {

@@ -74,6 +74,18 @@ export function startProduct(dataDir: string, more: Record<string, string> = {})
   return new Product(spawn(process.execPath, [main, 'serve'], { env: environment(dataDir, more) }), dataDir);
 }
 
+/** Starts one app as a process of its own. */
+export function startApp(
+  app: 'registry' | 'core' | 'jobservice',
+  dataDir: string,
+  more: Record<string, string> = {},
+): Product {
+  return new Product(
+    spawn(process.execPath, [main, 'serve', app], { env: environment(dataDir, more) }),
+    dataDir,
+  );
+}
+
 /** Runs another command to its end. */
 export async function runEntrepot(
   dataDir: string,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { findMissingMigrations } from '@entrepot/database/schema-state';
 import { isAppError } from '@entrepot/errors/app-error';
 import type { Logger } from '@entrepot/telemetry/logger';
-import type { OutsideDatabase } from './open-database.ts';
+import { cannotUse, type OutsideDatabase } from './open-database.ts';
 
 /** What {@link awaitSchema} needs. */
 export interface AwaitSchemaOptions {
@@ -41,6 +41,6 @@ async function findReasonToWait({ connection, direct }: OutsideDatabase): Promis
     return `the database is of an older version (it lacks ${missing.join(', ')}): waiting for entrepot migrate`;
   } catch (error) {
     if (isAppError(error, 'UNAVAILABLE')) return 'the database does not answer: waiting for it';
-    throw error;
+    return cannotUse(error);
   }
 }

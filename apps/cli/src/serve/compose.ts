@@ -59,6 +59,7 @@ export interface Access {
   readonly verifier: TokenVerifier;
   readonly authenticator: Authenticator;
   readonly origins: RequestOrigins;
+  readonly denials: DenialRecord;
 }
 
 /** Begins to follow the keys that tokens are verified with. */
@@ -68,12 +69,19 @@ export async function startAccess(options: ComposeOptions): Promise<Access> {
   await keys.start();
   teardown.add('signing keys', 1_000, async () => keys.stop());
   const verifier = new TokenVerifier({ keys, issuer: tokenIssuer, audience: tokenAudience, clock });
+  const denials = new DenialRecord({
+    database,
+    log,
+    onDropped: (count) => metrics.auditDropped.with({}).add(count),
+  });
+  teardown.add('refusals', 1_000, () => denials.flush());
   const authenticator = new Authenticator({
     database,
+    denials,
     onRefusal: (source) => metrics.loginFailures.with({ source }).add(),
   });
   const origins = new RequestOrigins(new TrustedProxies(config.trustedProxies), log);
-  return { verifier, authenticator, origins };
+  return { verifier, authenticator, origins, denials };
 }
 
 /** Puts the registry together and starts it. */
@@ -104,12 +112,7 @@ export async function startRegistry(options: ComposeOptions, access: Access): Pr
 /** Puts core together and starts it. */
 export async function startCore(options: ComposeOptions, access: Access): Promise<Core> {
   const { config, database, log, metrics, teardown } = options;
-  const { authenticator, origins } = access;
-  const denials = new DenialRecord({
-    database,
-    log,
-    onDropped: (count) => metrics.auditDropped.with({}).add(count),
-  });
+  const { authenticator, origins, denials } = access;
   const core = await createCore(
     {
       version,

@@ -91,8 +91,8 @@ async function migrateAll(connection: ConnectionOptions): Promise<readonly strin
   return applied;
 }
 
-// a wrong password or host is the operator's to mend, so it is said in words and not with a stack
-function cannotUse(error: unknown): never {
+/** Throws on what hinders us, in words: a wrong password or host is the operator's to mend, and needs no stack. */
+export function cannotUse(error: unknown): never {
   if (isAppError(error, 'CONFIG_INVALID')) throw error;
   const cause = isAppError(error) ? error.cause : error;
   const reason = cause instanceof Error ? cause.message || sqlState(cause) : String(cause);

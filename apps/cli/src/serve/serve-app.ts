@@ -17,7 +17,7 @@ import { makeSharedAdministrator } from './first-start.ts';
 import type { FrontApps } from './front.ts';
 import { healthOf, listParts } from './list-parts.ts';
 import { openMetrics } from './metrics-server.ts';
-import { connectUntilTeardown } from './open-database.ts';
+import { cannotUse, connectUntilTeardown } from './open-database.ts';
 import { openStorage } from './open-storage.ts';
 import type { ProcessOutput } from './process-log.ts';
 import { PublicPort } from './public-port.ts';
@@ -78,7 +78,7 @@ class AppProcess implements RunningProduct {
     const readiness = new Readiness(this.#stopping.signal);
     await openMetrics(config, { metrics, readiness }, { log, teardown });
     await awaitSchema({ where: settings.where, log, signal: this.#stopping.signal });
-    const database = await connectUntilTeardown(settings.where, { config, teardown });
+    const database = await connectUntilTeardown(settings.where, { config, teardown }).catch(cannotUse);
     const box = new SecretBox(settings.secretKey);
     await ensureSecretKey(database, box);
     const { store, place } = await openStorage(config, config.data);
