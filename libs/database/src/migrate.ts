@@ -2,6 +2,7 @@ import pg from 'pg';
 import { AppError } from '@entrepot/errors/app-error';
 import { builtInRoles } from '@entrepot/policy/roles';
 import { toPgConfig, type ConnectionOptions } from './connection-options.ts';
+import { listTables, refuseForeignTables } from './database-content.ts';
 import { sqlState, translateDatabaseError } from './database-error.ts';
 import { migrations, type Migration } from './migrations/migrations.ts';
 
@@ -19,12 +20,14 @@ export interface MigrationResult {
 
 /**
  * Brings the schema to this version: each step in its own transaction, under an advisory lock, so that any
- * number of processes may call it at once. Refuses (`CONFIG_INVALID`) a database that a newer version wrote.
+ * number of processes may call it at once. Refuses (`CONFIG_INVALID`) a database that a newer version wrote, and one
+ * with tables of something else.
  */
 export async function migrate(connection: ConnectionOptions): Promise<MigrationResult> {
   const client = new pg.Client({ ...toPgConfig(connection), application_name: 'entrepot migrate' });
   try {
     await client.connect();
+    refuseForeignTables(await listTables(client));
     await createMigrationTable(client);
     const applied: string[] = [];
     for (const migration of await pending(client)) {

@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from '@entrepot/database/connection-options';
 import { Database, type DatabaseOptions } from '@entrepot/database/database';
+import { inspectDatabase, refuseForeignTables } from '@entrepot/database/database-content';
 import { sqlState } from '@entrepot/database/database-error';
 import { migrate } from '@entrepot/database/migrate';
 import { statement } from '@entrepot/database/statement';
@@ -45,7 +46,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
 
 /**
  * How to reach a PostgreSQL whose database may have no schema: the embedded one, which runs until the teardown, or the
- * operator's, past any pooler. Throws `CONFIG_INVALID` when that is too old.
+ * operator's, past any pooler. Throws `CONFIG_INVALID` when that is too old or has somebody else's tables.
  */
 export async function openServer(options: OpenDatabaseOptions): Promise<ConnectionOptions> {
   const outside = outsideDatabase(options.config);
@@ -53,6 +54,7 @@ export async function openServer(options: OpenDatabaseOptions): Promise<Connecti
   const connection = outside.direct ?? outside.connection;
   const database = await connect({ connection }, 1).catch(cannotUse);
   await database.close();
+  refuseForeignTables(await inspectDatabase(connection));
   return connection;
 }
 
