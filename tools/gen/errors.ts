@@ -9,7 +9,8 @@ export function generate(): { path: string; text: string }[] {
 
 Generated from libs/errors/src/error-code.ts and the tables of the apps by \`pnpm gen\`; do not edit.
 
-Every refusal has one of these codes, and the log shows it. What a client sees is made of it: on \`/v2/\` a status and
+Every refusal has one of these codes, and the log shows it as \`code\` in the line of the request (those of pulls, and of
+clients that have yet to log in, at \`debug\`). What a client sees is made of it: on \`/v2/\` a status and
 a code of the OCI distribution specification, on \`/api/v2.0\` a status and a code that Harbor's clients know, both in
 \`{"errors": [{"code", "message"}]}\`. The message names cause and fix, and may change; the codes do not.
 

@@ -41,7 +41,7 @@ export async function createApp(
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 1024 },
   });
   const fastify: FastifyInstance = adapter.getInstance();
-  observeRequests(fastify, resources.log, resources.metrics);
+  observeRequests(fastify, resources);
   limitBodyTime(fastify, config.bodyMilliseconds ?? 30_000);
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));

@@ -3,6 +3,7 @@ import type { Authenticator } from '@entrepot/access/authenticate';
 import type { RequestOrigins } from '@entrepot/access/request-origin';
 import type { TokenService } from '@entrepot/access/token-service';
 import type { Database } from '@entrepot/database/database';
+import type { JobQueue } from '@entrepot/jobs/job-queue';
 import type { Logger } from '@entrepot/telemetry/logger';
 import type { Metrics } from '@entrepot/telemetry/metrics';
 
@@ -13,6 +14,8 @@ export interface CoreResources {
   readonly tokens: TokenService;
   readonly origins: RequestOrigins;
   readonly denials: DenialRecord;
+  /** Puts to do what jobservice does, perhaps in another process. */
+  readonly jobs: JobQueue;
   readonly log: Logger;
   readonly metrics: Metrics;
 }

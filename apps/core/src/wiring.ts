@@ -8,6 +8,8 @@ import { ArtifactsService } from './modules/catalog/artifacts.service.ts';
 import { CatalogController } from './modules/catalog/catalog.controller.ts';
 import { RepositoriesService } from './modules/catalog/repositories.service.ts';
 import { TagsService } from './modules/catalog/tags.service.ts';
+import { CollectionController } from './modules/collection/collection.controller.ts';
+import { CollectionService } from './modules/collection/collection.service.ts';
 import { MembersController } from './modules/members/members.controller.ts';
 import { MembersService } from './modules/members/members.service.ts';
 import { CreateProjectService } from './modules/projects/create-project.service.ts';
@@ -33,6 +35,7 @@ const controllers: Type[] = [
   UsersController,
   RobotsController,
   CatalogController,
+  CollectionController,
   SystemController,
   TokensController,
   WelcomeController,
@@ -43,7 +46,7 @@ class CoreModule {}
 /** Everything that core is made of, and from what. Fails when the contract and the controllers differ. */
 export function createModule(config: CoreConfig, resources: CoreResources): DynamicModule {
   checkCoverage(controllers);
-  const { database } = resources;
+  const { database, jobs } = resources;
   const providers: Provider[] = [
     provide(RequestOrigins, resources.origins),
     provide(TokenService, resources.tokens),
@@ -60,6 +63,7 @@ export function createModule(config: CoreConfig, resources: CoreResources): Dyna
     provide(RepositoriesService, new RepositoriesService(database)),
     provide(ArtifactsService, new ArtifactsService(database)),
     provide(TagsService, new TagsService(database)),
+    provide(CollectionService, new CollectionService(database, jobs)),
     provide(SystemService, new SystemService(config, database)),
   ];
   return { module: CoreModule, controllers, providers };

@@ -10,7 +10,7 @@ import type { Database } from '@entrepot/database/database';
 import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
 import { SecretBox } from '@entrepot/identity/secret-box';
 import { systemClock } from '@entrepot/telemetry/clock';
-import { createLogger } from '@entrepot/telemetry/logger';
+import { createLogger, type Logger } from '@entrepot/telemetry/logger';
 import { createMetrics } from '@entrepot/telemetry/metrics';
 import type { CoreConfig } from '../src/core-config.ts';
 import { createCore } from '../src/core.ts';
@@ -59,14 +59,16 @@ const defaults: CoreConfig = {
 };
 
 /** Starts core with a database of its own. */
-export async function startTestCore(changes: Partial<CoreConfig> = {}): Promise<TestCore> {
+export async function startTestCore(
+  changes: Partial<CoreConfig> = {},
+  log: Logger = createLogger({ level: 'error' }),
+): Promise<TestCore> {
   const test = await createTestDatabase();
   const { database } = test;
-  const log = createLogger({ level: 'error' });
   const box = new SecretBox('a key for tests, of forty characters....');
   await rotateSigningKeys(database, box, { algorithm: 'EdDSA' });
-  const authenticator = new Authenticator({ database });
   const denials = new DenialRecord({ database, log });
+  const authenticator = new Authenticator({ database, denials });
   const tokens = new TokenService({
     database,
     authenticator,

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Authenticator } from '@entrepot/access/authenticate';
+import { triedName, type Authenticator } from '@entrepot/access/authenticate';
 import { parseBasicCredentials } from '@entrepot/access/basic-credentials';
 import { challengeFor } from '@entrepot/access/challenge';
 import { isPrincipalOfNow } from '@entrepot/access/decide';
@@ -73,10 +73,12 @@ export class CallerReader {
           this.challenge(exchange.req, [], 'invalid_token'),
         );
       }
+      exchange.user = verdict.token.subject;
       return toCaller(verdict.token, verdict.state === 'expired');
     }
     const { database, firstPush } = this.#parts;
     const principal = await this.#authenticate(exchange, header);
+    exchange.user = principal.name;
     if (pushed !== undefined) {
       const push = { policy: firstPush, names: [pushed], address: this.addressOf(exchange.req) };
       await createProjectsForPush(database, principal, push);
@@ -96,6 +98,11 @@ export class CallerReader {
   /** The address of the client, seen through trusted proxies. */
   addressOf(req: IncomingMessage): string | undefined {
     return this.#parts.origins.read(req).address;
+  }
+
+  /** The same address, of a request that may name no decent host. */
+  findAddress(req: IncomingMessage): string | undefined {
+    return this.#parts.origins.findAddress(req);
   }
 
   /** The project that a repository of this name would belong to. */
@@ -144,9 +151,12 @@ export class CallerReader {
       const address = this.addressOf(exchange.req);
       return await this.#parts.authenticator.authenticateBasic(credentials.username, credentials.password, {
         address,
+        requestId: exchange.id,
+        userAgent: exchange.header('user-agent'),
       });
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'UNAUTHORIZED') throw error;
+      exchange.tried = triedName(credentials.username);
       throw new ChallengeError(
         `unauthorized: authentication required; ${error.message}`,
         this.challenge(exchange.req, []),

@@ -31,6 +31,10 @@ export class Exchange {
   /** Bytes of bodies so far, for the metrics. */
   received = 0;
   sent = 0;
+  /** Whose credentials it brought, once that is known; empty for an anonymous token. For the log. */
+  user: string | undefined;
+  /** The name of a log-in that failed. For the log. */
+  tried: string | undefined;
   readonly #queryText: string;
   #query: URLSearchParams | undefined;
   #id: string | undefined;

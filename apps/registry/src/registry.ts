@@ -18,10 +18,11 @@ import type { Logger } from '@entrepot/telemetry/logger';
 import type { Metrics } from '@entrepot/telemetry/metrics';
 import { Authorizer } from './authorizer.ts';
 import { CallerReader, type CallerReaderParts } from './caller.ts';
-import { dispatch, type Outcome } from './dispatch.ts';
+import { dispatch } from './dispatch.ts';
 import { Exchange } from './exchange.ts';
 import { limitReader } from './limit-reader.ts';
 import type { RegistryConfig, RegistryContext } from './registry-context.ts';
+import { writeRequestLine } from './request-line.ts';
 import { RequestMeter } from './request-meter.ts';
 
 /** What the registry is given: shared with the other apps of the process. */
@@ -126,7 +127,7 @@ async function answer(
   const outcome = await dispatch(context, exchange);
   const seconds = (performance.now() - begun) / 1000;
   meter.count(outcome.route, exchange, seconds);
-  writeLine(context.log, exchange, outcome, seconds);
+  writeRequestLine(context, exchange, { outcome, seconds });
   limitReader(res, context.config.bodyIdleMs);
   if (!req.complete) limitRest(req, context.config.bodyIdleMs);
 }
@@ -138,20 +139,4 @@ function limitRest(req: IncomingMessage, milliseconds = 60_000): void {
   setTimeout(() => {
     if (!req.complete) socket.destroy();
   }, milliseconds).unref();
-}
-
-// A pull is the common case and says nothing that the metrics do not: it is only logged at debug.
-function writeLine(log: Logger, exchange: Exchange, outcome: Outcome, seconds: number): void {
-  const { statusCode: status } = exchange.res;
-  const isPull = exchange.method === 'GET' || exchange.method === 'HEAD';
-  const level = outcome.unexpected ? 'error' : isPull || status === 401 ? 'debug' : 'info';
-  if (!log.isLevelEnabled(level)) return;
-  const ms = Math.round(seconds * 1e5) / 100;
-  const line = { requestId: exchange.id, method: exchange.method, path: exchange.path, status, ms };
-  log[level]({ ...line, ...describeFailure(outcome) }, 'request');
-}
-
-function describeFailure({ error, unexpected }: Outcome): Record<string, unknown> {
-  if (error === undefined) return {};
-  return unexpected || !(error instanceof Error) ? { err: error } : { refused: error.message };
 }

@@ -24,7 +24,7 @@ import { KeyRing } from '@entrepot/identity/key-ring';
 import { SecretBox } from '@entrepot/identity/secret-box';
 import { TokenVerifier } from '@entrepot/identity/token-verifier';
 import { FilesystemDriver } from '@entrepot/storage/filesystem/filesystem-driver';
-import { createLogger } from '@entrepot/telemetry/logger';
+import { createLogger, type Logger } from '@entrepot/telemetry/logger';
 import { createMetrics } from '@entrepot/telemetry/metrics';
 import { createRegistry, type Registry } from '../src/registry.ts';
 
@@ -70,6 +70,8 @@ export interface HarnessOptions {
   readonly trustedProxies?: readonly string[];
   readonly bodyIdleMs?: number;
   readonly onlyProcess?: boolean;
+  /** Where its log goes; nowhere unless set. */
+  readonly log?: Logger;
   /** The path under which a proxy in front serves the directory of the blobs. */
   readonly proxyPrefix?: string;
 }
@@ -120,7 +122,7 @@ export async function startRegistry(options: HarnessOptions = {}): Promise<Runni
 
 async function launch(database: Database, shared: Shared, options: HarnessOptions): Promise<Replica> {
   const { box, storageRoot, time } = shared;
-  const log = createLogger({ level: 'silent' });
+  const log = options.log ?? createLogger({ level: 'silent' });
   const clock = { now: () => Date.now() + time.offset };
   const { proxyPrefix } = options;
   const store = new ContentStore(

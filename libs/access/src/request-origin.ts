@@ -62,6 +62,12 @@ export class RequestOrigins {
     };
   }
 
+  /** The client's address alone, whatever the request says of its host; `undefined` over a Unix socket. */
+  findAddress({ headers, socket }: IncomingRequest): string | undefined {
+    const peer = socket.remoteAddress;
+    return this.#clientAddress(peer, this.#forwarded(peer, headers)['x-forwarded-for']);
+  }
+
   // what the peer says of the request before it, as far as it is believed
   #forwarded(peer: string | undefined, headers: Headers): Headers {
     if (this.#trusted.includes(peer)) return headers;

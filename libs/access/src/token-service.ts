@@ -6,7 +6,8 @@ import { signToken } from '@entrepot/identity/token-signer';
 import type { TokenVerifier } from '@entrepot/identity/token-verifier';
 import { formatScope } from '@entrepot/oci/scope';
 import type { Clock } from '@entrepot/telemetry/clock';
-import type { Authenticator } from './authenticate.ts';
+import { findRequestContext } from '@entrepot/telemetry/request-context';
+import type { Authenticator, LoginOrigin } from './authenticate.ts';
 import { createProjectsForPush, type FirstPushPolicy } from './first-push.ts';
 import { anonymous, principalName, toTokenPrincipal, type Principal } from './principal.ts';
 import { authenticateRefreshToken, createRefreshToken } from './refresh-tokens.ts';
@@ -34,7 +35,7 @@ export type TokenCredentials =
   | { readonly kind: 'principal'; readonly principal: Principal };
 
 /** A request for a token, of either form. */
-export interface TokenRequest {
+export interface TokenRequest extends LoginOrigin {
   readonly service: string | undefined;
   /** The `scope` parameters as they came; each may hold several. */
   readonly scopes: readonly string[];
@@ -42,8 +43,6 @@ export interface TokenRequest {
   /** `offline_token=true`, or `access_type=offline`: a refresh token is wanted. */
   readonly offline: boolean;
   readonly clientId?: string | undefined;
-  /** The client's address, for the count of failed log-ins. */
-  readonly address?: string | undefined;
 }
 
 /** The answer, in the members of the distribution token specification. Times in seconds and RFC 3339. */
@@ -93,6 +92,8 @@ export class TokenService {
       );
     }
     const principal = await this.#authenticate(request);
+    const context = findRequestContext();
+    if (context !== undefined && principal.kind !== 'anonymous') context.user = principal.name;
     if (principal.kind === 'anonymous' && request.scopes.length === 0) {
       throw new AppError('UNAUTHORIZED', 'log in, or name the scope that you need');
     }
@@ -106,7 +107,8 @@ export class TokenService {
     return { ...response, refresh_token: await this.#refreshToken(request, principal) };
   }
 
-  async #authenticate({ credentials, address }: TokenRequest): Promise<Principal> {
+  async #authenticate(request: TokenRequest): Promise<Principal> {
+    const { credentials } = request;
     const { authenticator, database } = this.#options;
     switch (credentials.kind) {
       case 'none':
@@ -114,7 +116,7 @@ export class TokenService {
       case 'principal':
         return credentials.principal;
       case 'basic':
-        return await authenticator.authenticateBasic(credentials.username, credentials.password, { address });
+        return await authenticator.authenticateBasic(credentials.username, credentials.password, request);
       case 'refresh':
         return await authenticateRefreshToken(database, credentials.token, tokenAudience);
     }

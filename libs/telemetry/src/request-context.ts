@@ -1,12 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 /**
- * What each log line of a request says about it. Made when the request arrives; `user` and `project` are set
+ * What each log line of a request says about it. Made when the request arrives; the other members are set
  * on the same object once they are known.
  */
 export interface RequestContext {
   readonly requestId: string;
+  /** The client's address; `undefined` over a Unix socket. */
+  readonly address?: string | undefined;
   user?: string;
+  /** The name of a log-in that failed, as it was given, cut to a decent length. */
+  tried?: string;
   project?: string;
 }
 

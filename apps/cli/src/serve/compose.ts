@@ -10,6 +10,8 @@ import type { Database } from '@entrepot/database/database';
 import { KeyRing } from '@entrepot/identity/key-ring';
 import type { SecretBox } from '@entrepot/identity/secret-box';
 import { TokenVerifier } from '@entrepot/identity/token-verifier';
+import { JobQueue } from '@entrepot/jobs/job-queue';
+import { WakeQueue, type QueueConnection } from '@entrepot/jobs/wake-queue';
 import { createJobservice } from '@entrepot/jobservice/jobservice';
 import type { CollectionConfig } from '@entrepot/jobservice/jobservice-resources';
 import { createRegistry, type Registry } from '@entrepot/registry/registry';
@@ -113,6 +115,10 @@ export async function startRegistry(options: ComposeOptions, access: Access): Pr
 export async function startCore(options: ComposeOptions, access: Access): Promise<Core> {
   const { config, database, log, metrics, teardown } = options;
   const { authenticator, origins, denials } = access;
+  // connects with the first job that somebody asks for
+  const wakes = new WakeQueue(queueOf(config, database), log);
+  teardown.add('queue of core', 1_000, () => wakes.close());
+  const jobs = new JobQueue(database, wakes, log);
   const core = await createCore(
     {
       version,
@@ -121,7 +127,7 @@ export async function startCore(options: ComposeOptions, access: Access): Promis
       storageDriver: config.storageDriver,
       health: options.health,
     },
-    { database, authenticator, tokens: createTokens(options, access), origins, denials, log, metrics },
+    { database, authenticator, tokens: createTokens(options, access), origins, denials, jobs, log, metrics },
   );
   await core.start();
   teardown.add('core', 1_000, () => core.stop());
@@ -152,10 +158,7 @@ export async function startJobservice({
 }: ComposeOptions): Promise<void> {
   const jobservice = createJobservice(
     {
-      queue:
-        config.redisUrl === undefined
-          ? { kind: 'postgres', connection: database.connection }
-          : { kind: 'redis', url: config.redisUrl },
+      queue: queueOf(config, database),
       signingKeys: { algorithm: config.tokenAlgorithm },
       linkMirror: isMirrored(config),
       collection: collectionOf(config),
@@ -164,6 +167,10 @@ export async function startJobservice({
   );
   await jobservice.start();
   teardown.add('jobservice', 1_500, () => jobservice.stop());
+}
+
+function queueOf({ redisUrl }: Config, { connection }: Database): QueueConnection {
+  return redisUrl === undefined ? { kind: 'postgres', connection } : { kind: 'redis', url: redisUrl };
 }
 
 /** Seconds after which another process goes on with a removal whose process died. */

@@ -24,6 +24,7 @@ export class BasicStrategy extends Strategy {
     }
     const { address } = this.origins.read(request.raw);
     const { username, password } = credentials;
-    this.success(await this.authenticator.authenticateBasic(username, password, { address }));
+    const from = { address, requestId: request.id, userAgent: request.headers['user-agent'] };
+    this.success(await this.authenticator.authenticateBasic(username, password, from));
   }
 }

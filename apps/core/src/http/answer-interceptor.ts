@@ -34,6 +34,8 @@ function answer(op: Operation, result: unknown, request: FastifyRequest, reply: 
       return result;
     case 'body':
       return kind.schema.parse(result);
+    case 'body-if-any':
+      return result === undefined ? undefined : kind.schema.parse(result);
     case 'page':
       return sendPage(kind.schema, asPage(result), request, reply);
     case 'created': {

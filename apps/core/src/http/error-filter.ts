@@ -7,6 +7,7 @@ import type { CoreResources } from '../core-resources.ts';
 import { findCaller } from './caller.ts';
 import { wireErrors } from './error-table.ts';
 import { allowedMethods } from './known-paths.ts';
+import { noteRefusal } from './request-log.ts';
 
 /** Writes what went wrong in a request as its answer. */
 export type SendError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
@@ -18,6 +19,7 @@ export type SendError = (error: unknown, request: FastifyRequest, reply: Fastify
 export function createSendError({ log, denials }: Pick<CoreResources, 'log' | 'denials'>): SendError {
   return (error, request, reply) => {
     const refusal = toAppError(error, request);
+    noteRefusal(request, refusal);
     if (refusal.code === 'FORBIDDEN') recordDenial(denials, request);
     const { status, code } = wireErrors[refusal.code];
     if (status === 500) {

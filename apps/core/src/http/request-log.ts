@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Logger } from '@entrepot/telemetry/logger';
-import type { Metrics } from '@entrepot/telemetry/metrics';
+import type { AppError } from '@entrepot/errors/app-error';
+import type { Logger, LogLevel } from '@entrepot/telemetry/logger';
 import { runInContext, type RequestContext } from '@entrepot/telemetry/request-context';
+import type { CoreResources } from '../core-resources.ts';
 
 const requestIdPattern = /^[\w.:-]{1,128}$/;
 
@@ -20,10 +21,20 @@ export function contextOf(request: FastifyRequest): RequestContext | undefined {
   return contexts.get(request);
 }
 
+const refusals = new WeakMap<FastifyRequest, AppError>();
+
+/** Takes note of why a request is refused, for its line. */
+export function noteRefusal(request: FastifyRequest, refusal: AppError): void {
+  refusals.set(request, refusal);
+}
+
+/** What request lines and metrics are written with. */
+export type Observers = Pick<CoreResources, 'log' | 'metrics' | 'origins'>;
+
 /** Gives each request its id and its log context, and writes its line and its metrics when it ends. */
-export function observeRequests(fastify: FastifyInstance, log: Logger, metrics: Metrics): void {
+export function observeRequests(fastify: FastifyInstance, { log, metrics, origins }: Observers): void {
   fastify.addHook('onRequest', (request, reply, done) => {
-    const context: RequestContext = { requestId: request.id };
+    const context: RequestContext = { requestId: request.id, address: origins.findAddress(request.raw) };
     contexts.set(request, context);
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
@@ -43,11 +54,10 @@ export function observeRequests(fastify: FastifyInstance, log: Logger, metrics: 
   });
 }
 
-// reading without trouble is the common case and says nothing that the metrics do not
 function writeLine(log: Logger, request: FastifyRequest, reply: FastifyReply): void {
-  const isRead = request.method === 'GET' || request.method === 'HEAD';
-  const level = isRead && reply.statusCode < 400 ? 'debug' : 'info';
+  const level = levelOf(request, reply.statusCode);
   if (!log.isLevelEnabled(level)) return;
+  const refusal = refusals.get(request);
   log[level](
     {
       ...contexts.get(request),
@@ -55,7 +65,16 @@ function writeLine(log: Logger, request: FastifyRequest, reply: FastifyReply): v
       path: request.url.split('?', 1)[0],
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime * 100) / 100,
+      ...(refusal === undefined ? {} : { code: refusal.code, refused: refusal.message }),
     },
     'request',
   );
+}
+
+// reading without trouble is the common case, as are the tokens that each pull asks for: the metrics say it all
+function levelOf(request: FastifyRequest, status: number): Exclude<LogLevel, 'silent'> {
+  if (status >= 500) return status === 500 ? 'error' : 'warn';
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  const isRoutine = isRead || request.routeOptions.url === '/service/token';
+  return isRoutine && status < 400 ? 'debug' : 'info';
 }

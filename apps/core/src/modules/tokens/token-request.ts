@@ -1,4 +1,5 @@
 import { parseBasicCredentials } from '@entrepot/access/basic-credentials';
+import type { LoginOrigin } from '@entrepot/access/authenticate';
 import type { TokenCredentials, TokenRequest } from '@entrepot/access/token-service';
 import { AppError } from '@entrepot/errors/app-error';
 import { isStorable } from '../../http/storable-text.ts';
@@ -7,7 +8,7 @@ import { isStorable } from '../../http/storable-text.ts';
 export interface TokenHttpRequest {
   readonly url: string;
   readonly authorization: string | undefined;
-  readonly address: string | undefined;
+  readonly from: LoginOrigin;
 }
 
 /** Reads the `GET` form (distribution's token authentication specification). */
@@ -20,7 +21,7 @@ export function readTokenGet(request: TokenHttpRequest): TokenRequest {
     credentials: readAuthorization(request.authorization) ?? { kind: 'none' },
     offline: query.get('offline_token') === 'true',
     clientId: query.get('client_id') ?? undefined,
-    address: request.address,
+    ...request.from,
   };
 }
 
@@ -36,7 +37,7 @@ export function readTokenPost(request: TokenHttpRequest, body: unknown): TokenRe
     credentials: readGrant(form),
     offline: form.get('access_type') === 'offline',
     clientId: form.get('client_id') ?? undefined,
-    address: request.address,
+    ...request.from,
   };
 }
 

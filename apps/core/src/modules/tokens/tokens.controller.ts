@@ -41,6 +41,7 @@ export class TokensController {
 
   private read(request: FastifyRequest): TokenHttpRequest {
     const { address } = this.origins.read(request.raw);
-    return { url: request.url, authorization: request.headers.authorization, address };
+    const from = { address, requestId: request.id, userAgent: request.headers['user-agent'] };
+    return { url: request.url, authorization: request.headers.authorization, from };
   }
 }
