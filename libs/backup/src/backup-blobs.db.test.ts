@@ -47,10 +47,11 @@ describe('backup of the blobs', () => {
   }
 
   async function stateOf(connection: ConnectionOptions, digest: Digest): Promise<unknown> {
-    const [row] = await ask<{ state: string }>(connection, 'SELECT state FROM blob WHERE encode(digest, $1) = $2', [
-      'hex',
-      `01${digestHex(digest)}`,
-    ]);
+    const [row] = await ask<{ state: string }>(
+      connection,
+      'SELECT state FROM blob WHERE encode(digest, $1) = $2',
+      ['hex', `01${digestHex(digest)}`],
+    );
     return row?.state;
   }
 
@@ -65,7 +66,11 @@ describe('backup of the blobs', () => {
     for (const [index, digest] of digests.entries()) {
       expect(readFileSync(pathOf(place, digest)).equals(bytes[index]!)).toBe(true);
     }
-    expect(await readIdentity(place.store)).toEqual({ instance: backup.manifest.instance, format: 1, epoch: 2 });
+    expect(await readIdentity(place.store)).toEqual({
+      instance: backup.manifest.instance,
+      format: 1,
+      epoch: 2,
+    });
     expect(epoch).toBe(2);
   });
 
@@ -76,15 +81,22 @@ describe('backup of the blobs', () => {
       blobs: { store: storage.store, files: undefined },
     });
     expect(blobs).toMatchObject({ count: 1, bytes: 300_000 });
-    expect(readFileSync(join(to, 'blobs/sha256', digestHex(digest).slice(0, 2), digestHex(digest)))).toEqual(bytes);
+    expect(readFileSync(join(to, 'blobs/sha256', digestHex(digest).slice(0, 2), digestHex(digest)))).toEqual(
+      bytes,
+    );
   });
 
   it('copies what is new, and keeps what any of the backups needs', async () => {
     const [first, second] = [await aBlob(), await aBlob()];
     const { to, generation } = await world.backUp(test.connection, storage);
     const third = await aBlob();
-    expect((await world.backUp(test.connection, storage, { to })).blobs).toMatchObject({ count: 3, copied: 1 });
-    await test.database.query('DELETE FROM repository_blob; DELETE FROM blob WHERE id IN (SELECT min(id) FROM blob)');
+    expect((await world.backUp(test.connection, storage, { to })).blobs).toMatchObject({
+      count: 3,
+      copied: 1,
+    });
+    await test.database.query(
+      'DELETE FROM repository_blob; DELETE FROM blob WHERE id IN (SELECT min(id) FROM blob)',
+    );
     const two = await world.backUp(test.connection, storage, { to, keep: 2 });
     expect(two.pruned).toEqual({ generations: 1, blobs: 0 });
     const one = await world.backUp(test.connection, storage, { to, keep: 1 });
@@ -100,7 +112,10 @@ describe('backup of the blobs', () => {
     const path = join(to, 'blobs/sha256', digestHex(digest).slice(0, 2), digestHex(digest));
     await truncate(path, 50);
     await writeFile(`${path}.partial`, 'from a backup that was killed');
-    expect((await world.backUp(test.connection, storage, { to })).blobs).toMatchObject({ count: 1, copied: 1 });
+    expect((await world.backUp(test.connection, storage, { to })).blobs).toMatchObject({
+      count: 1,
+      copied: 1,
+    });
     expect(readFileSync(path)).toEqual(readFileSync(pathOf(storage, digest)));
     expect(await readdir(join(path, '..'))).toEqual([digestHex(digest)]);
   });
@@ -118,7 +133,8 @@ describe('backup of the blobs', () => {
   it('refuses to restore when bytes are missing or wrong, and marks those when told to go on', async () => {
     const [missing, flipped, good] = [await aBlob(), await aBlob(), await aBlob()];
     const { to } = await world.backUp(test.connection, storage);
-    const pathIn = (digest: Digest) => join(to, 'blobs/sha256', digestHex(digest).slice(0, 2), digestHex(digest));
+    const pathIn = (digest: Digest) =>
+      join(to, 'blobs/sha256', digestHex(digest).slice(0, 2), digestHex(digest));
     await writeFile(pathIn(flipped), randomBytes(100));
     const place = await world.aStorage();
     await expect(world.restore(to, target.connection, place)).rejects.toMatchObject({
@@ -129,7 +145,8 @@ describe('backup of the blobs', () => {
       message: expect.stringContaining(pathIn(missing)),
     });
     expect(await ask(target.connection, 'SELECT id FROM blob')).toEqual([]);
-    const { blobs } = await world.restore(to, target.connection, place, { acceptsLoss: true });
+    const other = await world.aStorage();
+    const { blobs } = await world.restore(to, target.connection, other, { acceptsLoss: true });
     expect(blobs.lost.toSorted()).toEqual([missing, flipped].toSorted());
     expect(await stateOf(target.connection, missing)).toBe('damaged');
     expect(await stateOf(target.connection, flipped)).toBe('damaged');
@@ -146,14 +163,24 @@ describe('backup of the blobs', () => {
     const table = join(folder, 'tables/blob.copy.zst');
     const bytes = readFileSync(table);
     await appendFile(table, 'x');
-    await expect(restore()).rejects.toMatchObject({ message: expect.stringContaining(`checksum of ${table}`) });
+    await expect(restore()).rejects.toMatchObject({
+      message: expect.stringContaining(`checksum of ${table}`),
+    });
     await rm(table);
-    await expect(restore()).rejects.toMatchObject({ message: expect.stringContaining(`${table} is missing`) });
+    await expect(restore()).rejects.toMatchObject({
+      message: expect.stringContaining(`${table} is missing`),
+    });
     await writeFile(table, bytes);
     await rename(join(folder, 'manifest.json'), join(folder, 'manifest.json.partial'));
-    await expect(restore()).rejects.toMatchObject({ message: expect.stringContaining('no complete generation') });
-    await expect(restore(generation)).rejects.toMatchObject({ message: expect.stringContaining('interrupted') });
-    await expect(restore('tomorrow')).rejects.toMatchObject({ message: expect.stringContaining('is not there') });
+    await expect(restore()).rejects.toMatchObject({
+      message: expect.stringContaining('no complete generation'),
+    });
+    await expect(restore(generation)).rejects.toMatchObject({
+      message: expect.stringContaining('interrupted'),
+    });
+    await expect(restore('tomorrow')).rejects.toMatchObject({
+      message: expect.stringContaining('is not there'),
+    });
     // the next backup removes it
     expect((await world.backUp(test.connection, storage, { to })).pruned.generations).toBe(1);
     await restore();
@@ -183,18 +210,19 @@ describe('backup of the blobs', () => {
 
   it('keeps what was live when it began, while collection runs', async () => {
     const digest = await aBlob();
-    await test.database.query('DELETE FROM repository_blob; UPDATE blob_review SET review_after = now()');
-    const windows = { reviewSeconds: 0, quarantineSeconds: 0, leaseSeconds: 60 };
+    await test.database.query('DELETE FROM repository_blob');
+    const windows = { reviewSeconds: 0, quarantineSeconds: 0, recycleDays: 0, leaseSeconds: 60 };
+    const checkStorage = async (): Promise<void> => undefined;
+    const parts = {
+      database: test.database,
+      bytes: storage.store,
+      windows,
+      checkStorage,
+      pace: { share: 1 },
+    };
     const collect = async (): Promise<number> => {
       await test.database.query('UPDATE blob_review SET review_after = now()');
-      return (
-        await new Collector({
-          database: test.database,
-          bytes: storage.store,
-          windows: { ...windows, ...moreWindows },
-          checkStorage: async () => undefined,
-        }).run({ signal: new AbortController().signal })
-      ).blobs;
+      return (await new Collector(parts).run({ signal: new AbortController().signal })).blobs;
     };
     const backup = await test.session();
     await backup.query("SELECT pg_advisory_lock(hashtext('blob_removal'))");

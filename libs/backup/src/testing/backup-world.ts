@@ -92,7 +92,8 @@ export async function makeInstance(connection: ConnectionOptions): Promise<void>
 export async function putBlob({ store }: TestStorage, bytes = randomBytes(100)): Promise<Digest> {
   const digest = digestOfHash('sha256', createHash('sha256').update(bytes).digest('hex'));
   const writer = await store.openUpload(randomUUID(), 0, { algorithm: 'sha256' });
-  await writer.write(bytes);
+  // the writer keeps what it is given
+  await writer.write(Buffer.from(bytes));
   await writer.publish(digest);
   return digest;
 }
