@@ -62,6 +62,9 @@ export async function deleteRepository(
   return (await database.run(hide, values)).length > 0;
 }
 
+/** Pushes to other repositories wait for links of the same blobs to go: for so many at a time. */
+const mostLinks = 200;
+
 /**
  * Removes up to `limit` manifests (with tags and edges), or else links, of a deleted repository, in one
  * transaction. Returns how many went; 0 when nothing is left.
@@ -78,6 +81,6 @@ export async function purgeRepositoryBatch(
       await database.run(markDead, [manifests.map((row) => row.id)]);
       return manifests.length;
     }
-    return (await database.run(unlink, [repositoryId, limit])).length;
+    return (await database.run(unlink, [repositoryId, Math.min(limit, mostLinks)])).length;
   });
 }

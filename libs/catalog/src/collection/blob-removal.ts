@@ -27,11 +27,11 @@ export interface BlobRemovalResult {
   readonly bytes: number;
 }
 
-// the lease begins anew: what follows has its whole time
+// what follows has half of the lease at least
 const confirmed = statement<{ digest: Buffer }>(
   'blob-removal.confirm',
-  `UPDATE blob SET lease_until = now() + make_interval(secs => $3)
-   WHERE digest = ANY ($1) AND state = 'deleting' AND lease_owner = $2 AND lease_until > now() RETURNING digest`,
+  `SELECT digest FROM blob WHERE digest = ANY ($1) AND state = 'deleting' AND lease_owner = $2
+   AND lease_until > now() + make_interval(secs => $3 / 2.0)`,
 );
 // what was counted before a link's removal took care of it
 const uncount = statement(
