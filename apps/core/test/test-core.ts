@@ -8,6 +8,8 @@ import { TokenService } from '@entrepot/access/token-service';
 import { TrustedProxies } from '@entrepot/access/trusted-proxies';
 import type { Database } from '@entrepot/database/database';
 import { createTestDatabase, type TestDatabase } from '@entrepot/database/testing';
+import { JobQueue } from '@entrepot/jobs/job-queue';
+import { WakeQueue } from '@entrepot/jobs/wake-queue';
 import { SecretBox } from '@entrepot/identity/secret-box';
 import { systemClock } from '@entrepot/telemetry/clock';
 import { createLogger, type Logger } from '@entrepot/telemetry/logger';
@@ -41,6 +43,7 @@ export interface TestRequest {
 /** The whole of core on a port of its own, with a real database. */
 export interface TestCore {
   readonly database: Database;
+  readonly connection: TestDatabase['connection'];
   readonly denials: DenialRecord;
   readonly port: number;
   /** Another session on the database, to force interleavings by hand. */
@@ -78,15 +81,19 @@ export async function startTestCore(
   });
   const origins = new RequestOrigins(new TrustedProxies(), log);
   const metrics = createMetrics({ processMetrics: false });
+  // nobody receives its messages: there are no workers here
+  const wakes = new WakeQueue({ kind: 'postgres', connection: test.connection }, log);
+  const jobs = new JobQueue(database, wakes, log);
   const core = await createCore(
     { ...defaults, ...changes },
-    { database, authenticator, tokens, origins, denials, log, metrics },
+    { database, authenticator, tokens, origins, denials, jobs, log, metrics },
   );
   await core.start();
   const server = createServer((req, res) => core.handle(req, res));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     database,
+    connection: test.connection,
     denials,
     session: () => test.session(),
     port: (server.address() as AddressInfo).port,
@@ -95,6 +102,7 @@ export async function startTestCore(
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await core.stop();
+      await wakes.close();
       await test.close();
     },
   };

@@ -4,6 +4,8 @@ import type { z } from 'zod';
 export type Answer =
   /** 200 and a JSON body. */
   | { readonly kind: 'body'; readonly schema: z.ZodType }
+  /** 200 and a JSON body, or one of no bytes when there is nothing to tell. */
+  | { readonly kind: 'body-if-any'; readonly schema: z.ZodType }
   /** 200 and an array, with `X-Total-Count` and `Link`. */
   | { readonly kind: 'page'; readonly schema: z.ZodType }
   /** 201 with `Location`; without a schema its body has no bytes, as Harbor's clients expect. */
@@ -32,19 +34,28 @@ export type ResultOfAnswer<A extends Answer> = A extends {
   schema: infer Schema extends z.ZodType;
 }
   ? z.input<Schema>
-  : A extends { kind: 'page'; schema: infer Schema extends z.ZodType }
-    ? Page<z.input<Schema>>
-    : A extends { kind: 'created'; schema: infer Schema extends z.ZodType }
-      ? Created<z.input<Schema>>
-      : A extends { kind: 'created' }
-        ? Created
-        : A extends { kind: 'text' }
-          ? string
-          : void;
+  : A extends { kind: 'body-if-any'; schema: infer Schema extends z.ZodType }
+    ? z.input<Schema> | undefined
+    : A extends { kind: 'page'; schema: infer Schema extends z.ZodType }
+      ? Page<z.input<Schema>>
+      : A extends { kind: 'created'; schema: infer Schema extends z.ZodType }
+        ? Created<z.input<Schema>>
+        : A extends { kind: 'created' }
+          ? Created
+          : A extends { kind: 'text' }
+            ? string
+            : void;
 
 /** Answers a JSON body. */
 export function body<const Schema extends z.ZodType>(schema: Schema): { kind: 'body'; schema: Schema } {
   return { kind: 'body', schema };
+}
+
+/** Answers a JSON body, or one of no bytes for `undefined`: clients of Harbor tell "none" by that. */
+export function bodyIfAny<const Schema extends z.ZodType>(
+  schema: Schema,
+): { kind: 'body-if-any'; schema: Schema } {
+  return { kind: 'body-if-any', schema };
 }
 
 /** Answers a page of entries. */

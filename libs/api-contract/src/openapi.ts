@@ -108,6 +108,7 @@ function describeAnswer(answer: Answer, schemas: Map<string, Json>): Json {
 const text = { schema: { type: 'string' } };
 const answerHeaders: Readonly<Record<Answer['kind'], Json>> = {
   body: {},
+  'body-if-any': {},
   text: {},
   nothing: {},
   created: { Location: text },

@@ -1,4 +1,5 @@
 import * as artifacts from './artifacts.ts';
+import * as collection from './collection.ts';
 import * as members from './members.ts';
 import { isOperation, type Operation } from './operation.ts';
 import * as permissions from './permissions.ts';
@@ -21,6 +22,7 @@ const resources: readonly object[] = [
   tags,
   permissions,
   system,
+  collection,
 ];
 
 /** Every operation of the REST API, in the order of the resources above. A new resource is one more line there. */
