@@ -176,6 +176,18 @@ describe('an escape', () => {
     expect(parseDistributionRoute(path)).toMatchObject({ kind: 'invalid', code: 'NAME_INVALID' });
   });
 
+  it.each(['my%20tag', 'a%C3%A4', 'a%2Fb', '%'])('that no tag holds makes the tag invalid: %s', (tag) => {
+    const route = parseDistributionRoute(`/v2/team/app/manifests/${tag}`);
+    expect(route).toMatchObject({ kind: 'invalid', code: 'TAG_INVALID' });
+    expect(route).toHaveProperty('message', expect.stringContaining('at most 128 letters, digits'));
+  });
+
+  it('that no digest holds makes the digest invalid', () => {
+    expect(parseDistributionRoute('/v2/team/app/manifests/sha256%3Aa%20b')).toMatchObject({
+      code: 'DIGEST_INVALID',
+    });
+  });
+
   it('makes no endpoint of what would need decoding twice', () => {
     expect(parseDistributionRoute(`/v2/a/blobs/sha256%253A${'a'.repeat(64)}`)).toMatchObject({
       kind: 'invalid',

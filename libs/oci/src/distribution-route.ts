@@ -47,9 +47,17 @@ export function parseDistributionRoute(path: string): DistributionRoute {
   if (!path.includes('%')) return parseDecoded(path);
   const decoded = decodeOnce(path);
   if (decoded !== undefined) return parseDecoded(decoded);
+  return invalidEscape(path);
+}
+
+function invalidEscape(path: string): InvalidRoute {
+  const last = path.lastIndexOf('/');
+  const front = path.slice(0, last);
+  if (front.endsWith('/manifests') && decodeOnce(front) !== undefined)
+    return invalidReference(path.slice(last + 1));
   return invalid(
     'NAME_INVALID',
-    'The path has an escape that no name, tag or digest needs: send it unescaped.',
+    'The path has an escape of something that no name, tag or digest holds: those of letters, digits, ".", "_", "-" and ":" are taken.',
   );
 }
 
@@ -109,7 +117,11 @@ function uploadsRoute(name: RepositoryName): DistributionRoute {
 function manifestRoute(name: RepositoryName, tail: string): DistributionRoute {
   const reference = parseReference(tail);
   if (reference !== undefined) return { kind: 'manifest', name, reference };
-  if (tail.includes(':')) return invalidDigest(tail);
+  return invalidReference(tail);
+}
+
+function invalidReference(tail: string): InvalidRoute {
+  if (/:|%3a/i.test(tail)) return invalidDigest(tail);
   return invalid(
     'TAG_INVALID',
     `The tag "${shown(tail)}" is not valid: at most 128 letters, digits, "_", "." and "-", not starting with "." or "-".`,
