@@ -29,6 +29,20 @@ async function get(port: number, path: string): Promise<string> {
   return await (await fetch(`http://127.0.0.1:${port}${path}`)).text();
 }
 
+/** Everything that is answered to bytes, the second part of them sent once the answer begins. */
+async function speak(port: number, first: string, second?: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  let answer = '';
+  socket.on('data', (text: string) => {
+    answer += text;
+    if (second !== undefined && answer.endsWith('begun')) socket.write(second);
+  });
+  socket.on('error', () => undefined);
+  socket.write(first);
+  await once(socket, 'close');
+  return answer;
+}
+
 describe('the front', () => {
   it.each([
     ['/v2', true],
@@ -57,6 +71,29 @@ describe('the front', () => {
     const answer = await fetch(`http://127.0.0.1:${port}/api/v2.0/ping`);
     expect(answer.status).toBe(404);
     expect(await answer.text()).toContain('another process serves this path');
+  });
+
+  it.each([
+    ['BREW /v2/ HTTP/1.1\r\nHost: h\r\n\r\n', '400', /no method/],
+    ['GET /v2/ HTTP/1.1\r\nHost h\r\n\r\n', '400', /no request/],
+    [`GET /v2/ HTTP/1.1\r\nHost: h\r\nX-Long: ${'x'.repeat(40_000)}\r\n\r\n`, '431', /too long/],
+  ])('refuses what is no request, in the form of both APIs: %#', async (text, status, message) => {
+    const { port } = await startFront(say(''));
+    const [head = '', body = ''] = (await speak(port, text)).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(JSON.parse(body)).toMatchObject({
+      errors: [{ code: 'BAD_REQUEST', message: expect.stringMatching(message) as string }],
+    });
+  });
+
+  it('cuts off, and does not add to, an answer that has begun', async () => {
+    const { port } = await startFront((_req, res) => {
+      res.writeHead(200, { 'Content-Length': 100 });
+      res.write('begun');
+    });
+    const text = 'POST /v2/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const answer = await speak(port, text, 'no chunk\r\n');
+    expect(answer).toMatch(/begun$/);
   });
 
   it('never ends a request for its length, and waits for headers half a minute', async () => {

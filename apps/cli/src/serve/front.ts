@@ -8,6 +8,7 @@ import { createServer as createHttpsServer, Server as HttpsServer } from 'node:h
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@entrepot/telemetry/logger';
+import { answerNoRequest } from './answer-no-request.ts';
 import { listen, publicSettings } from './listen.ts';
 import { OpenAnswers } from './open-answers.ts';
 import type { TlsMaterial } from './tls-files.ts';
@@ -59,6 +60,7 @@ export class Front {
       tls === undefined
         ? createHttpServer(serverOptions, take)
         : createHttpsServer({ ...serverOptions, ...tls }, take);
+    this.server.on('clientError', (error: Error, socket: Socket) => this.#takeNoRequest(error, socket));
     this.server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       this.#connections.add(socket);
       this.#fresh.add(socket);
@@ -118,6 +120,13 @@ export class Front {
     res.once('socket', (socket: Socket) => {
       if (!socket.destroyed) this.#answer(req, res);
     });
+  }
+
+  // an answer that has begun on this connection must not be mixed with another
+  #takeNoRequest(error: Error, socket: Socket): void {
+    const hasBegun = this.#open.list().some((res) => res.socket === socket && res.headersSent);
+    if (hasBegun) socket.destroy();
+    else answerNoRequest(error, socket);
   }
 
   #answer(req: IncomingMessage, res: ServerResponse): void {
