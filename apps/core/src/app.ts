@@ -8,13 +8,11 @@ import type { CoreConfig } from './core-config.ts';
 import type { CoreResources } from './core-resources.ts';
 import { AccessGuard } from './http/access-guard.ts';
 import { AnswerInterceptor } from './http/answer-interceptor.ts';
+import { bodyLimit } from './http/body-limit.ts';
 import { limitBodyTime } from './http/body-time.ts';
 import { createSendError, ErrorFilter } from './http/error-filter.ts';
 import { observeRequests, requestIdOf } from './http/request-log.ts';
 import { createModule } from './wiring.ts';
-
-/** The longest body of a request, in bytes. */
-const bodyLimit = 1024 * 1024;
 
 /**
  * The pipeline of a request, in order:

@@ -76,6 +76,23 @@ describe('a body', () => {
     expect(await create(raw)).toMatchObject({ status, json: { errors: [{ code }] } });
   });
 
+  it.each([
+    ['{"public":true}', 'project_name is missing: the project needs a name'],
+    ['', 'the request has no body: send a JSON object'],
+    ['[]', 'the body: must be an object, not a list'],
+    ['{"project_name":["x"]}', 'project_name in body: must be a text, not a list'],
+    [
+      `{"project_name":"${'x'.repeat(1024 * 1024)}"}`,
+      'the body is too large: at most 1048576 bytes are taken here',
+    ],
+    ['{"project_name":"b___e"}', /joined by one \., one or two _, or any number of -$/],
+  ])('is refused in words that help: %#', async (raw, message) => {
+    const answer = await create(raw);
+    expect(answer.json.errors[0].message).toEqual(
+      typeof message === 'string' ? message : expect.stringMatching(message),
+    );
+  });
+
   it('may have members nobody knows, some of them dangerous, and any content type', async () => {
     const raw = '{"project_name":"odd-one","__proto__":{"public":true},"constructor":1,"nested":{"a":[1]}}';
     expect((await create(raw, { 'content-type': 'text/plain' })).status).toBe(201);

@@ -57,12 +57,12 @@ export class AccessGuard implements CanActivate {
       case 'public':
         return undefined;
       case 'authenticated':
-        if (principal.kind === 'anonymous') throw refuse(principal, op.summary);
+        if (principal.kind === 'anonymous') throw refuse(principal, 'an account');
         return undefined;
       case 'system':
         if (can(await rightsInSystem(this.#resources.database, principal), access.permission))
           return undefined;
-        throw refuse(principal, `${access.permission} in the system`);
+        throw refuse(principal, `the permission ${access.permission} in the system`);
       case 'project':
         return await this.#authorizeInProject(access.permission, request, principal);
     }
@@ -78,6 +78,6 @@ export class AccessGuard implements CanActivate {
     if (found === undefined && isAdministrator(principal)) {
       throw new AppError('PROJECT_NOT_FOUND', 'there is no project of that name or id');
     }
-    throw refuse(principal, `${permission} in this project`);
+    throw refuse(principal, `the permission ${permission} in this project`);
   }
 }

@@ -55,11 +55,11 @@ export function originOf(request: FastifyRequest, principal: Principal, from: Re
   };
 }
 
-/** The refusal of a caller without a right: 401 for nobody, 403 for somebody. */
+/** The refusal of a caller without `what` it takes: 401 for nobody, 403 for somebody. */
 export function refuse(principal: Principal, what: string): AppError {
   return principal.kind === 'anonymous'
-    ? new AppError('UNAUTHORIZED', `log in: ${what} is not for everybody`)
-    : new AppError('FORBIDDEN', `${principal.name} may not: ${what}`);
+    ? new AppError('UNAUTHORIZED', `log in first: this needs ${what}`)
+    : new AppError('FORBIDDEN', `${principal.name} may not do this: it needs ${what}`);
 }
 
 /** Whether a principal is an administrator, who is told what exists and what does not. */

@@ -4,6 +4,7 @@ import type { DenialRecord } from '@entrepot/access/audit';
 import { AppError } from '@entrepot/errors/app-error';
 import type { ErrorCode } from '@entrepot/errors/error-code';
 import type { CoreResources } from '../core-resources.ts';
+import { bodyLimit } from './body-limit.ts';
 import { findCaller } from './caller.ts';
 import { wireErrors } from './error-table.ts';
 import { allowedMethods } from './known-paths.ts';
@@ -74,9 +75,7 @@ function toAppError(error: unknown, request: FastifyRequest): AppError {
   if (status === 404) return unknownPath(request);
   const code = status === undefined ? undefined : frameworkCodes[status];
   if (code === undefined) return new AppError('INTERNAL', 'internal server error', { cause: error });
-  return new AppError(code, error instanceof Error ? error.message : 'the request was refused', {
-    cause: error,
-  });
+  return new AppError(code, describeFrameworkError(code, error), { cause: error });
 }
 
 // what Nest and Fastify refuse by themselves: unknown paths, bodies that are too long, malformed URLs
@@ -86,6 +85,11 @@ const frameworkCodes: Readonly<Record<number, ErrorCode | undefined>> = {
   414: 'BAD_REQUEST',
   415: 'UNPROCESSABLE',
 };
+
+function describeFrameworkError(code: ErrorCode, error: unknown): string {
+  if (code === 'TOO_LARGE') return `the body is too large: at most ${bodyLimit} bytes are taken here`;
+  return error instanceof Error ? error.message : 'the request was refused';
+}
 
 function statusCodeOf(error: unknown): number | undefined {
   if (error instanceof HttpException) return error.getStatus();

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseListQuery, type ListQuery } from '@entrepot/api-contract/list-query';
 import type { InputOf, Operation } from '@entrepot/api-contract/operation';
 import { AppError } from '@entrepot/errors/app-error';
+import { describeIssue } from './describe-issue.ts';
 import { findUnstorable } from './storable-text.ts';
 
 /**
@@ -43,7 +44,7 @@ type Place = 'path' | 'query' | 'header' | 'body';
 
 function parse(schema: z.ZodType | undefined, place: Place, value: unknown): unknown {
   if (schema === undefined) return undefined;
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: describeIssue });
   if (!result.success) throw refusal(place, result.error.issues);
   // what the schema let through is no deeper than the schema
   const unstorable = findUnstorable(result.data);
@@ -58,18 +59,25 @@ function refusal(place: Place, issues: readonly z.core.$ZodIssue[]): AppError {
   const wrongType = place !== 'body' || issues.some((issue) => issue.code === 'invalid_type');
   const message = issues
     .slice(0, 5)
-    .map((issue) => `${issue.path.join('.') || place} in ${place}: ${issue.message}`)
+    .map((issue) => describe(place, issue))
     .join('; ');
   return new AppError(wrongType ? 'UNPROCESSABLE' : 'BAD_REQUEST', message);
 }
 
+function describe(place: Place, { path, message }: z.core.$ZodIssue): string {
+  const name = path.length === 0 ? `the ${place}` : `${path.join('.')} in ${place}`;
+  return `${name}: ${message}`;
+}
+
 function readJson(body: unknown): unknown {
   if (!Buffer.isBuffer(body) || body.length === 0)
-    throw new AppError('UNPROCESSABLE', 'body in body is required');
+    throw new AppError('UNPROCESSABLE', 'the request has no body: send a JSON object');
   try {
     return JSON.parse(body.toString('utf8'));
   } catch (error) {
-    throw new AppError('UNPROCESSABLE', 'the body is not JSON', { cause: error });
+    throw new AppError('UNPROCESSABLE', 'the body is not JSON: check its quotes, commas and brackets', {
+      cause: error,
+    });
   }
 }
 

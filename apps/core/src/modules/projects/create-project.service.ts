@@ -24,7 +24,7 @@ export class CreateProjectService {
     caller: Caller,
   ): Promise<ResultOf<typeof operation>> {
     await this.#checkMayCreate(caller.principal);
-    const name = readName(body.project_name ?? '');
+    const name = readName(body.project_name);
     if (body.registry_id !== null && body.registry_id !== undefined) {
       throw new AppError(
         'BAD_REQUEST',
@@ -55,12 +55,15 @@ export class CreateProjectService {
   }
 }
 
-function readName(text: string): ProjectName {
+function readName(text: string | null | undefined): ProjectName {
+  if (text === null || text === undefined) {
+    throw new AppError('BAD_REQUEST', 'project_name is missing: the project needs a name');
+  }
   const name = parseProjectName(text);
   if (name !== undefined) return name;
   throw new AppError(
     'NAME_INVALID',
-    `project_name: ${JSON.stringify(text.slice(0, 64))} is not 1 to 255 lower case letters and digits, with single . _ or - between them`,
+    `project_name: ${JSON.stringify(text.slice(0, 64))} is no project name: 1 to 255 lower case letters and digits, joined by one ., one or two _, or any number of -`,
   );
 }
 

@@ -31,7 +31,10 @@ export async function checkRobotAccess(
       ? await rightsInSystem(database, principal)
       : await rightsInProject(database, principal, projectId);
   if (can(rights, permission)) return;
-  throw refuse(principal, `${permission} ${projectId === undefined ? 'in the system' : 'in this project'}`);
+  throw refuse(
+    principal,
+    `the permission ${permission} ${projectId === undefined ? 'in the system' : 'in this project'}`,
+  );
 }
 
 async function rightsInProject(database: Database, principal: Principal, projectId: number): Promise<Rights> {

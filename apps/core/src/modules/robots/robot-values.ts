@@ -27,13 +27,15 @@ function readRobotName(name: string): string {
   if (name.length <= 255 && namePattern.test(name)) return name;
   throw new AppError(
     'BAD_REQUEST',
-    `robot name is not in lower case or contains illegal characters: ${JSON.stringify(name.slice(0, 64))}`,
+    `robot name is not in lower case or contains illegal characters: ${JSON.stringify(name.slice(0, 64))}; it is lower case letters and digits, with single . _ or - between them`,
   );
 }
 
 function readLevel(level: string | null | undefined): RobotLevel {
   if (level === 'system' || level === 'project') return level;
-  throw new AppError('BAD_REQUEST', `level: must be system or project, not ${JSON.stringify(level ?? '')}`);
+  if (level === null || level === undefined)
+    throw new AppError('BAD_REQUEST', 'level is missing: it is system or project');
+  throw new AppError('BAD_REQUEST', `level: must be system or project, not ${JSON.stringify(level)}`);
 }
 
 /** Reads a robot to create. `BAD_REQUEST` names what is wrong with it. */

@@ -51,7 +51,7 @@ export class PermissionsService {
     }
     const administers =
       principal.kind === 'user' && (await this.#database.run(administersProject, [principal.id])).length > 0;
-    if (!administers) throw refuse(principal, 'list what robots can be given');
+    if (!administers) throw refuse(principal, 'an administrator of the system or of the project');
     return { project };
   }
 

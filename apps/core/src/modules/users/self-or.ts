@@ -13,5 +13,5 @@ export async function checkSelfOr(
 ): Promise<void> {
   if (principal.kind === 'user' && principal.id === userId) return;
   if (can(await rightsInSystem(database, principal), permission)) return;
-  throw refuse(principal, `${permission} in the system`);
+  throw refuse(principal, `the permission ${permission} in the system`);
 }

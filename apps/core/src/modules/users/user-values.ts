@@ -6,7 +6,8 @@ const address = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 
 /** Reads a user's name. `BAD_REQUEST` names what is wrong with it. */
 export function readUsername(given: string | null | undefined): string {
-  const username = given?.trim() ?? '';
+  if (given === null || given === undefined) throw invalid('username', 'is missing');
+  const username = given.trim();
   if (username === '' || username.length > 255) throw invalid('username', 'must be 1 to 255 characters long');
   if (forbidden.test(username)) throw invalid('username', 'must not hold spaces or any of , " ~ # % :');
   if (parseRobotName(username) !== undefined)
