@@ -10,8 +10,8 @@ Settings are environment variables, read once at the start. An empty variable co
 printed at once, each with its fix, and the process ends with code 78; so it does for a variable that begins with
 \`ENTREPOT_\` and is none of these. A secret may also lie in a file: set the name with \`_FILE\` to its path.
 
-| variable | default | what it does |
-|---|---|---|
+| variable | default | allowed | what it does |
+|---|---|---|---|
 ${describeSettings().map(toRow).join('\n')}
 `;
   return [{ path: 'docs/reference/configuration.md', text }];
@@ -19,5 +19,5 @@ ${describeSettings().map(toRow).join('\n')}
 
 function toRow(setting: SettingDescription): string {
   const names = setting.names.map((name) => `\`${name}\``).join('<br>');
-  return `| ${names} | ${setting.default === undefined ? '' : `\`${setting.default}\``} | ${setting.text} |`;
+  return `| ${names} | ${setting.default === undefined ? '' : `\`${setting.default}\``} | ${setting.allowed ?? ''} | ${setting.text} |`;
 }

@@ -7,6 +7,8 @@ export interface SettingDescription {
   readonly names: readonly string[];
   /** As one would write it; `undefined` when there is none. */
   readonly default: string | undefined;
+  /** The choices or the range; `undefined` where the text says what is written. */
+  readonly allowed: string | undefined;
   readonly text: string;
 }
 
@@ -17,9 +19,18 @@ export function describeSettings(): SettingDescription[] {
     return {
       names: isSecret(schema) ? [name, `${name}_FILE`] : [name],
       default: defaultOf(schema),
+      allowed: allowedOf(schema),
       text: schema.description ?? '',
     };
   });
+}
+
+// it stands at the kind of the setting, which a default or its absence wraps
+function allowedOf(schema: z.ZodType): string | undefined {
+  const allowed = schema.meta()?.['allowed'];
+  if (typeof allowed === 'string') return allowed;
+  const isWrapped = schema instanceof z.ZodDefault || schema instanceof z.ZodOptional;
+  return isWrapped && schema.def.innerType instanceof z.ZodType ? allowedOf(schema.def.innerType) : undefined;
 }
 
 function defaultOf(schema: z.ZodType): string | undefined {

@@ -3,6 +3,11 @@ import { isIP } from 'node:net';
 import { parseRedisUrl } from '@entrepot/jobs/redis-url';
 import { z } from 'zod';
 
+/** What is written into a setting of this kind, for the configuration reference. */
+function taking<Value>(schema: z.ZodType<Value>, allowed: string): z.ZodType<Value> {
+  return schema.meta({ allowed });
+}
+
 /** Any text that is not empty. */
 export function text(): z.ZodString {
   return z.string();
@@ -12,20 +17,27 @@ export function text(): z.ZodString {
 export function integer({ min, max }: { min: number; max: number }): z.ZodType<number> {
   const isWithin = (value: string): boolean =>
     /^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max;
-  return z
+  const schema = z
     .string()
     .refine(isWithin, { error: `must be a whole number from ${min} to ${max}` })
     .transform(Number);
+  return taking(schema, `${min}–${max}`);
 }
 
 /** `true` or `false`. */
 export function flag(): z.ZodType<boolean> {
-  return z.enum(['true', 'false'], { error: 'must be true or false' }).transform((value) => value === 'true');
+  const schema = z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .transform((value) => value === 'true');
+  return taking(schema, '`true`, `false`');
 }
 
 /** One of a few words. */
 export function choice<const Word extends string>(words: readonly [Word, ...Word[]]): z.ZodType<Word> {
-  return z.enum(words, { error: `must be ${words.length === 1 ? words[0] : `one of ${words.join(', ')}`}` });
+  const schema = z.enum(words, {
+    error: `must be ${words.length === 1 ? words[0] : `one of ${words.join(', ')}`}`,
+  });
+  return taking(schema, words.map((word) => `\`${word}\``).join(', '));
 }
 
 /** The path of a file that this process can read. */
