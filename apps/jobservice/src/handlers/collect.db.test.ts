@@ -144,6 +144,19 @@ describe('content.collect', () => {
     await run({});
   });
 
+  it('does nothing after a restore, until the storage has been looked at', async () => {
+    const digest = await aBlob(40);
+    await database.query('UPDATE instance SET collection_held = true');
+    const [line] = await run({});
+    expect(line).toMatch(/run entrepot verify --repair first/);
+    expect(await history()).toEqual([]);
+    await expect(run({ trigger: 'manual' })).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await history()).toMatchObject([{ status: 'failed' }]);
+    expect(await store.stat(digest)).toBe(40);
+    await database.query('UPDATE instance SET collection_held = false');
+    await run({});
+  });
+
   it('is stopped, and says so', async () => {
     await aBlob(40);
     const taskId = await aTask();

@@ -8,6 +8,7 @@ import { collect } from '@entrepot/jobs/definitions/content';
 import { Executions } from '@entrepot/jobs/executions';
 import { handle, type JobContext, type JobHandler } from '@entrepot/jobs/handler';
 import type { Metrics } from '@entrepot/telemetry/metrics';
+import { collectionHeld, isCollectionHeld } from '../collection-hold.ts';
 import { CollectionReport, type Counted } from '../collection-report.ts';
 import { checkSameStorage } from '../same-storage.ts';
 
@@ -26,10 +27,15 @@ export interface CollectResources {
 export function collectHandler(resources: CollectResources): JobHandler {
   const { database, store, metrics, windows } = resources;
   const executions = new Executions(database);
-  const checkStorage = (): Promise<void> => checkSameStorage(database, store);
+  const checkStorage = async (): Promise<void> => {
+    if (await isCollectionHeld(database)) throw collectionHeld();
+    await checkSameStorage(database, store);
+  };
   const collector = new Collector({ database, bytes: store, windows, checkStorage });
   return handle(collect, async (payload, context) => {
     const { trigger, dryRun = false, untagged = false, workers } = payload;
+    if (trigger === undefined && (await isCollectionHeld(database)))
+      return context.log(collectionHeld().message);
     const report = new CollectionReport({ database, executions, metrics, windows, context, trigger });
     if (trigger !== undefined) await report.begin({ dryRun, untagged });
     if (workers !== undefined) context.log(`workers: ${workers} (collection finds its own rate)`);
