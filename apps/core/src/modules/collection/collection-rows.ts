@@ -41,34 +41,38 @@ const detailOf = collectionParameters.extend({
 
 type Detail = z.output<typeof detailOf>;
 
+const nothing = { blobs: 0, manifests: 0, untagged: 0, bytes: 0 };
+
 /** A run of collection as the API shows it. */
 export function toHistory(execution: Execution): History {
+  const { id, trigger, status, startedAt, seenAt } = execution;
   const detail = detailOf.parse(execution.detail);
-  const { continuous, totals, secondsLeft, error } = detail;
-  // in a dry run: what a run would remove
-  const removed = totals ?? detail.collectable;
-  const parameters = {
-    ...toParameters(detail),
-    purged_blobs: removed?.blobs ?? 0,
-    purged_manifests: removed?.manifests ?? 0,
-    freed_space: removed?.bytes ?? 0,
-    untagged_manifests: removed?.untagged ?? 0,
-    ...(continuous ? { continuous } : {}),
-  };
   return {
-    id: execution.id,
+    id,
     job_name: jobName,
-    job_kind: execution.trigger.toUpperCase(),
-    job_parameters: JSON.stringify(parameters),
-    schedule: { type: execution.trigger === 'manual' ? 'Manual' : 'Schedule' },
-    job_status: statusWords[execution.status],
+    job_kind: trigger.toUpperCase(),
+    job_parameters: JSON.stringify({ ...toParameters(detail), ...removedBy(detail) }),
+    schedule: { type: trigger === 'manual' ? 'Manual' : 'Schedule' },
+    job_status: statusWords[status],
     deleted: false,
-    creation_time: execution.startedAt.toISOString(),
-    update_time: execution.seenAt.toISOString(),
-    progress: percentOf(execution.status, detail),
-    bytes_freed: totals?.bytes ?? 0,
-    ...(execution.status === 'running' && secondsLeft !== undefined ? { eta_seconds: secondsLeft } : {}),
-    ...(execution.status === 'failed' && error !== undefined ? { error } : {}),
+    creation_time: startedAt.toISOString(),
+    update_time: seenAt.toISOString(),
+    progress: percentOf(status, detail),
+    bytes_freed: detail.totals?.bytes ?? 0,
+    ...(status === 'running' ? { eta_seconds: detail.secondsLeft } : {}),
+    ...(status === 'failed' ? { error: detail.error } : {}),
+  };
+}
+
+/** What a run has removed; a dry run: what one would remove. */
+function removedBy({ totals, collectable, continuous }: Detail): Record<string, unknown> {
+  const { blobs, manifests, untagged, bytes } = totals ?? collectable ?? nothing;
+  return {
+    purged_blobs: blobs,
+    purged_manifests: manifests,
+    freed_space: bytes,
+    untagged_manifests: untagged,
+    ...(continuous ? { continuous } : {}),
   };
 }
 
