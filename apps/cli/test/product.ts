@@ -70,8 +70,13 @@ export function environment(dataDir: string, more: Record<string, string> = {}):
 }
 
 /** Starts the product. */
-export function startProduct(dataDir: string, more: Record<string, string> = {}): Product {
-  return new Product(spawn(process.execPath, [main, 'serve'], { env: environment(dataDir, more) }), dataDir);
+export function startProduct(
+  dataDir: string,
+  more: Record<string, string> = {},
+  account: { uid?: number; gid?: number } = {},
+): Product {
+  const env = environment(dataDir, more);
+  return new Product(spawn(process.execPath, [main, 'serve'], { env, ...account }), dataDir);
 }
 
 /** Starts one app as a process of its own. */

@@ -230,7 +230,7 @@ describe('one clear sentence and an exit code', () => {
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', dataDir]).status).toBe(0);
     const ended = await startProduct(dataDir).ended.finally(() => spawnSync('umount', ['-l', dataDir]));
     expect(ended.code).toBe(1);
-    expect(ended.said).toMatch(/entrepot: no room is left on the disk/);
+    expect(ended.said).toMatch(/entrepot: the first start needs 80 MiB .*, and 7 MiB are free: make room/);
     expect(processesOf(dataDir)).toEqual([]);
   });
 });
@@ -251,6 +251,8 @@ describe('commands', () => {
   });
 
   it('say that there is no such administrator', async () => {
+    const product = startProduct(dataDir);
+    await product.ready();
     const ended = await runEntrepot(dataDir, ['admin', 'reset-password', '--user', 'nobody']);
     expect(ended).toMatchObject({
       code: 1,
@@ -259,6 +261,9 @@ describe('commands', () => {
   });
 
   it('refuse to migrate while the server runs, and migrate when it is stopped', async () => {
+    const first = startProduct(dataDir);
+    await first.ready();
+    await first.stop();
     expect((await runEntrepot(dataDir, ['migrate'])).code).toBe(0);
     const product = startProduct(dataDir);
     await product.ready();

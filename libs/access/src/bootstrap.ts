@@ -49,15 +49,23 @@ export type FirstAdministrator =
   | { readonly state: 'created'; readonly name: string; readonly password: string | undefined };
 
 /**
- * Makes sure that `ENTREPOT_SECRET_KEY` is the one that this database was made with; the first start leaves its
- * check value. `CONFIG_INVALID` otherwise: starting would lose every stored secret.
+ * Makes sure that the secret key is the one that this database was made with; the first start leaves its check value.
+ * `source` names to people where the key is from. `CONFIG_INVALID` otherwise: starting would lose every stored secret.
  */
-export async function ensureSecretKey(database: Database, box: SecretBox): Promise<void> {
+export async function ensureSecretKey(
+  database: Database,
+  box: SecretBox,
+  source = 'ENTREPOT_SECRET_KEY',
+): Promise<void> {
   const [row] = await database.run(secretKey, [box.checkValue()]);
-  if (row?.secret_key_check === box.checkValue()) return;
-  throw new AppError(
+  if (row?.secret_key_check !== box.checkValue()) throw refuseSecretKey(source);
+}
+
+/** The `CONFIG_INVALID` for a key that is not the database's. */
+export function refuseSecretKey(source: string): AppError {
+  return new AppError(
     'CONFIG_INVALID',
-    'ENTREPOT_SECRET_KEY is not the key that this database was made with; restore that key (it is part of every backup)',
+    `${source} is not the key that this database was made with; restore that key (it is part of every backup)`,
   );
 }
 

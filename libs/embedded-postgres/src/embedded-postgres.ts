@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -89,6 +90,14 @@ async function launchUnlessAborted(launch: ServerLaunch, signal?: AbortSignal): 
   } finally {
     signal?.removeEventListener('abort', giveUp);
   }
+}
+
+/**
+ * Whether a database was made in `dataDir`, which may be missing. Throws `CONFIG_INVALID` for one of another major
+ * version of PostgreSQL.
+ */
+export async function hasDatabase(dataDir: string): Promise<boolean> {
+  return existsSync(dataDir) && (await isClusterCreated(dataDir));
 }
 
 /** How to reach the server that another process runs on `dataDir`; `undefined` when none takes connections. */

@@ -2,7 +2,7 @@ import { rebuildCatalog } from '@entrepot/ingest/rebuild/rebuild-catalog';
 import type { RebuildReport } from '@entrepot/ingest/rebuild/rebuild-report';
 import type { Config } from '../config/config.ts';
 import { createOutput } from '../serve/process-log.ts';
-import { withContent } from './with-content.ts';
+import { withContent, type Content } from './with-content.ts';
 
 const mostShown = 200;
 
@@ -12,9 +12,9 @@ const mostShown = 200;
  */
 export async function rebuildCommand(config: Config): Promise<number> {
   const output = createOutput({ ...config, logLevel: 'warn' });
-  const report = await withContent(config, output, ({ database, store }) =>
-    rebuildCatalog({ database, store }),
-  );
+  const rebuild = ({ database, store }: Content): Promise<RebuildReport> =>
+    rebuildCatalog({ database, store });
+  const report = await withContent(config, output, rebuild, 'database');
   output.say(describe(report));
   return report.problems.length === 0 ? 0 : 3;
 }

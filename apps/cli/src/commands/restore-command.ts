@@ -25,6 +25,7 @@ export async function restoreCommand(config: Config, args: RestoreArguments): Pr
   const { from, generation, acceptsLoss } = args;
   const { report, place } = await withServer(config, output, async ({ connection, dataDir }) => {
     const storage = await openStorage(config, dataDir);
+    await storage.store.driver.probe();
     const restored = await restoreBackup({
       from,
       acceptsLoss,

@@ -2,17 +2,20 @@ import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ConnectionOptions } from '@entrepot/database/connection-options';
 import type { Database } from '@entrepot/database/database';
+import { inspectDatabase } from '@entrepot/database/database-content';
 import { listPendingMigrations } from '@entrepot/database/migrate';
 import { makeDataDirectory } from '@entrepot/embedded-postgres/data-directory';
-import { findRunningConnection } from '@entrepot/embedded-postgres/embedded-postgres';
+import { findRunningConnection, hasDatabase } from '@entrepot/embedded-postgres/embedded-postgres';
 import { AppError } from '@entrepot/errors/app-error';
 import type { Config } from '../config/config.ts';
 import { findInstance, takeInstanceLock } from '../serve/instance-lock.ts';
 import {
   connect,
+  inspectOutside,
   openDatabase,
   openServer,
   outsideDatabase,
+  type OpenDatabaseOptions,
   type OutsideDatabase,
 } from '../serve/open-database.ts';
 import type { ProcessOutput } from '../serve/process-log.ts';
@@ -20,15 +23,50 @@ import { Teardown } from '../serve/teardown.ts';
 
 type Work<T> = (database: Database) => Promise<T>;
 
+/** What a command does about a database that is new, or that does not belong to its storage. */
+export interface DatabaseAccess {
+  /** `nothing`: a database that is not there yet is refused. */
+  readonly makes: 'nothing' | 'database';
+  /** Throws when this database may not be used. */
+  readonly admit: OpenDatabaseOptions['admit'];
+}
+
+/** Where a command works, and what it may do. */
+export interface DatabaseCommand {
+  readonly config: Config;
+  readonly output: ProcessOutput;
+  readonly access: DatabaseAccess;
+}
+
+/** For a command that looks at the database alone, and needs it to be there. */
+export const existingDatabase: DatabaseAccess = { makes: 'nothing', admit: async () => undefined };
+
 /** Works on the database while no server runs on the data directory: starts and migrates it, and stops it again. */
 export async function withStoppedProduct<T>(
-  config: Config,
-  output: ProcessOutput,
+  { config, output, access }: DatabaseCommand,
   work: Work<T>,
 ): Promise<T> {
   const { log } = output;
+  const { admit } = access;
+  if (access.makes === 'nothing') await requireDatabase(config);
   return await withLock(config, output, async (dataDir, teardown) =>
-    work(await openDatabase({ config, dataDir, log, teardown })),
+    work(await openDatabase({ config, dataDir, log, teardown, admit })),
+  );
+}
+
+/** Throws `CONFIG_INVALID` unless a database is there: a wrong path is not to become an Entrepot. */
+async function requireDatabase(config: Config): Promise<void> {
+  const outside = outsideDatabase(config);
+  const isThere =
+    outside === undefined
+      ? await hasDatabase(resolve(config.data))
+      : (await inspectOutside(outside)).hasSchema;
+  if (isThere) return;
+  throw new AppError(
+    'CONFIG_INVALID',
+    outside === undefined
+      ? `there is no Entrepot in ${config.data}: is ENTREPOT_DATA right?`
+      : 'there is no Entrepot in the database: is ENTREPOT_DATABASE_URL right? entrepot migrate makes a new one',
   );
 }
 
@@ -82,9 +120,16 @@ export async function refuseWhileServed(dataDir: string): Promise<void> {
  * Works on the database whether the server runs or not: through the running one's own database, or the operator's,
  * when its schema is this version's, so that nothing changes under the server.
  */
-export async function withDatabase<T>(config: Config, output: ProcessOutput, work: Work<T>): Promise<T> {
-  const where = outsideDatabase(config) ?? (await findServed(resolve(config.data)));
-  if (where === undefined) return await withStoppedProduct(config, output, work);
+export async function withDatabase<T>(command: DatabaseCommand, work: Work<T>): Promise<T> {
+  const { config, access } = command;
+  const outside = outsideDatabase(config);
+  const where = outside ?? (await findServed(resolve(config.data)));
+  if (where === undefined) return await withStoppedProduct(command, work);
+  const { hasSchema, instance } = await (outside === undefined
+    ? inspectDatabase(where.connection)
+    : inspectOutside(outside));
+  if (!hasSchema) return await withStoppedProduct(command, work);
+  await access.admit(instance);
   if ((await listPendingMigrations(where.direct ?? where.connection)).length > 0) {
     throw new AppError(
       'CONFIG_INVALID',

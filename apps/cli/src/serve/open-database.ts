@@ -1,18 +1,27 @@
 import type { ConnectionOptions } from '@entrepot/database/connection-options';
 import { Database, type DatabaseOptions } from '@entrepot/database/database';
-import { inspectDatabase, refuseForeignTables } from '@entrepot/database/database-content';
+import {
+  inspectDatabase,
+  refuseForeignTables,
+  type DatabaseContent,
+  type KnownInstance,
+} from '@entrepot/database/database-content';
 import { sqlState } from '@entrepot/database/database-error';
 import { migrate } from '@entrepot/database/migrate';
 import { statement } from '@entrepot/database/statement';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '@entrepot/embedded-postgres/embedded-postgres';
+import {
+  hasDatabase,
+  startEmbeddedPostgres,
+  type EmbeddedPostgres,
+} from '@entrepot/embedded-postgres/embedded-postgres';
 import { AppError, isAppError } from '@entrepot/errors/app-error';
 import { migrateQueues } from '@entrepot/jobs/wake-queue';
 import type { Logger } from '@entrepot/telemetry/logger';
 import type { Config } from '../config/config.ts';
 import type { Teardown } from './teardown.ts';
 
-/** What {@link openDatabase} needs. */
-export interface OpenDatabaseOptions {
+/** What {@link openServer} needs. */
+export interface OpenServerOptions {
   readonly config: Config;
   readonly dataDir: string;
   readonly log: Logger;
@@ -21,6 +30,12 @@ export interface OpenDatabaseOptions {
   readonly signal?: AbortSignal;
   /** Hears of the embedded server, to watch it or to abandon it. */
   readonly onServer?: (server: EmbeddedPostgres) => void;
+}
+
+/** What {@link openDatabase} needs. */
+export interface OpenDatabaseOptions extends OpenServerOptions {
+  /** Throws when this database may not be used; asked before it is made or migrated. Undefined: it is new. */
+  readonly admit: (known: KnownInstance | undefined) => Promise<void>;
 }
 
 const oldestServer = 150_000;
@@ -33,13 +48,16 @@ export async function askDatabase(database: Database): Promise<void> {
 
 /** Starts the embedded PostgreSQL unless `ENTREPOT_DATABASE_URL` names another, and brings its schema to this version. */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
-  const { config, log } = options;
+  const { config, log, admit } = options;
   const outside = outsideDatabase(config);
   if (outside !== undefined) {
+    await admit((await inspectOutside(outside)).instance);
     await migrateOutside(outside, log);
     return await connectUntilTeardown(outside, options);
   }
+  if (!(await hasDatabase(options.dataDir))) await admit(undefined);
   const connection = await startServer(options);
+  await admit((await inspectDatabase(connection)).instance);
   logMigrations(await migrateAll(connection), log);
   return await connectUntilTeardown({ connection }, options);
 }
@@ -48,13 +66,13 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
  * How to reach a PostgreSQL whose database may have no schema: the embedded one, which runs until the teardown, or the
  * operator's, past any pooler. Throws `CONFIG_INVALID` when that is too old or has somebody else's tables.
  */
-export async function openServer(options: OpenDatabaseOptions): Promise<ConnectionOptions> {
+export async function openServer(options: OpenServerOptions): Promise<ConnectionOptions> {
   const outside = outsideDatabase(options.config);
   if (outside === undefined) return await startServer(options);
   const connection = outside.direct ?? outside.connection;
   const database = await connect({ connection }, 1).catch(cannotUse);
   await database.close();
-  refuseForeignTables(await inspectDatabase(connection));
+  refuseForeignTables(await inspectOutside(outside));
   return connection;
 }
 
@@ -66,6 +84,11 @@ export function outsideDatabase({ databaseUrl, databaseDirectUrl }: Config): Out
   if (databaseUrl === undefined) return undefined;
   const direct = databaseDirectUrl === undefined ? {} : { direct: { url: databaseDirectUrl } };
   return { connection: { url: databaseUrl }, ...direct };
+}
+
+/** Looks into the operator's own database, past any pooler. */
+export async function inspectOutside({ connection, direct }: OutsideDatabase): Promise<DatabaseContent> {
+  return await inspectDatabase(direct ?? connection).catch(cannotUse);
 }
 
 /** Brings the schema of an operator's own database to this version, past any pooler. */
@@ -125,7 +148,7 @@ async function startServer({
   teardown,
   signal,
   onServer,
-}: OpenDatabaseOptions): Promise<ConnectionOptions> {
+}: OpenServerOptions): Promise<ConnectionOptions> {
   const server = await startEmbeddedPostgres({ dataDir, log, ...(signal === undefined ? {} : { signal }) });
   teardown.add('PostgreSQL', 4_000, () => server.stop(2_500));
   onServer?.(server);

@@ -12,10 +12,9 @@ export interface OpenStorage {
 
 const redirectSeconds = 20 * 60;
 
-/** Opens the storage and proves that it takes writes. Throws `STORAGE_FULL` or `STORAGE_FAILED`. */
+/** Opens the storage, which is not there yet perhaps: `probe` of its driver makes it and proves that it takes writes. */
 export async function openStorage(config: Config, dataDir: string): Promise<OpenStorage> {
   const { driver, place } = config.storageDriver === 's3' ? await openS3(config) : openFiles(config, dataDir);
-  await driver.probe();
   return { store: new ContentStore(driver), place };
 }
 

@@ -9,14 +9,24 @@ export function secretKeyFile(dataDir: string): string {
   return join(dataDir, 'secret-key');
 }
 
-/** The key that opens the secrets in the database: the setting, else the file, which the first start makes. */
+/** Where the key is from, as people know it; reads as the beginning of a sentence about the key. */
+export function secretKeySource(dataDir: string, given: string | undefined): string {
+  return given === undefined
+    ? `ENTREPOT_SECRET_KEY is not set, and what ${secretKeyFile(dataDir)} holds`
+    : 'ENTREPOT_SECRET_KEY';
+}
+
+/** The key that opens the secrets in the database: the setting, else the file; `undefined` when there is neither. */
+export async function findSecretKey(dataDir: string, given: string | undefined): Promise<string | undefined> {
+  return given ?? (await readKept(secretKeyFile(dataDir)));
+}
+
+/** As {@link findSecretKey}, and makes the file when there is neither. */
 export async function loadSecretKey(dataDir: string, given: string | undefined): Promise<string> {
-  if (given !== undefined) return given;
-  const file = secretKeyFile(dataDir);
-  const kept = await readKept(file);
-  if (kept !== undefined) return kept;
+  const found = await findSecretKey(dataDir, given);
+  if (found !== undefined) return found;
   const key = randomBytes(32).toString('base64');
-  await writePrivateFile(file, `${key}\n`);
+  await writePrivateFile(secretKeyFile(dataDir), `${key}\n`);
   return key;
 }
 

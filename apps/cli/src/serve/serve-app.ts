@@ -1,9 +1,11 @@
 import { ensureSecretKey } from '@entrepot/access/bootstrap';
+import { inspectDatabase } from '@entrepot/database/database-content';
 import { SecretBox } from '@entrepot/identity/secret-box';
 import { createMetrics } from '@entrepot/telemetry/metrics';
 import type { AppName } from '../commands/command-line.ts';
 import type { Config } from '../config/config.ts';
 import { version } from '../version.ts';
+import { admitDatabase } from './admit-database.ts';
 import { awaitSchema } from './await-schema.ts';
 import {
   makeSigningKey,
@@ -79,9 +81,12 @@ class AppProcess implements RunningProduct {
     await openMetrics(config, { metrics, readiness }, { log, teardown });
     await awaitSchema({ where: settings.where, log, signal: this.#stopping.signal });
     const database = await connectUntilTeardown(settings.where, { config, teardown }).catch(cannotUse);
+    const { store, place } = await openStorage(config, config.data);
+    const { instance } = await inspectDatabase(database.connection);
+    await admitDatabase({ config, dataDir: config.data, store, place }, instance);
+    await store.driver.probe();
     const box = new SecretBox(settings.secretKey);
     await ensureSecretKey(database, box);
-    const { store, place } = await openStorage(config, config.data);
     await checkStorageIdentity(database, store, place);
     // a push and a pull end at the storage; core only shows it
     const needsStorage = this.#app === 'registry';

@@ -7,6 +7,7 @@ import { SecretBox } from '@entrepot/identity/secret-box';
 import { createMetrics } from '@entrepot/telemetry/metrics';
 import type { Config } from '../config/config.ts';
 import { version } from '../version.ts';
+import { admitDatabase } from './admit-database.ts';
 import { formatBanner } from './banner.ts';
 import { composeApps } from './compose.ts';
 import { makeFirstAdministrator } from './first-start.ts';
@@ -18,7 +19,7 @@ import { openStorage } from './open-storage.ts';
 import type { ProcessOutput } from './process-log.ts';
 import { PublicPort } from './public-port.ts';
 import { Readiness } from './readiness.ts';
-import { loadSecretKey } from './secret-key.ts';
+import { loadSecretKey, secretKeySource } from './secret-key.ts';
 import { checkStorageIdentity } from './storage-identity.ts';
 import type { RunningProduct } from './running-product.ts';
 import { Teardown } from './teardown.ts';
@@ -72,17 +73,19 @@ class Product implements RunningProduct {
     const metrics = createMetrics();
     const readiness = new Readiness(this.#starting.signal);
     await openMetrics(config, { metrics, readiness }, { log, teardown });
-    const box = new SecretBox(await loadSecretKey(dataDir, config.secretKey));
+    const { store, place } = await openStorage(config, dataDir);
     const database = await openDatabase({
       config,
       dataDir,
       log,
       teardown,
       signal: this.#starting.signal,
+      admit: (known) => admitDatabase({ config, dataDir, store, place }, known),
       onServer: (server) => this.#watch(server),
     });
-    await ensureSecretKey(database, box);
-    const { store, place } = await openStorage(config, dataDir);
+    await store.driver.probe();
+    const box = new SecretBox(await loadSecretKey(dataDir, config.secretKey));
+    await ensureSecretKey(database, box, secretKeySource(dataDir, config.secretKey));
     await checkStorageIdentity(database, store, place);
     const administrator = await makeFirstAdministrator(database, dataDir, config.adminPassword);
     const parts = listParts({ config, database, store, teardown, needsStorage: true });

@@ -1,19 +1,40 @@
 import type { ContentStore } from '@entrepot/content-store/content-store';
-import { readIdentity, writeIdentity, type StorageIdentity } from '@entrepot/content-store/identity';
+import { readIdentity, writeIdentity } from '@entrepot/content-store/identity';
 import type { Database } from '@entrepot/database/database';
+import type { KnownInstance } from '@entrepot/database/database-content';
 import { statement } from '@entrepot/database/statement';
 import { AppError } from '@entrepot/errors/app-error';
 
-const readInstance = statement<{ instance_id: string; epoch: number; has_content: boolean }>(
+const readInstance = statement<{ id: string; epoch: number; has_content: boolean }>(
   'instance.identity',
-  'SELECT instance_id, epoch, EXISTS (SELECT 1 FROM blob) AS has_content FROM instance',
+  'SELECT instance_id AS id, epoch, EXISTS (SELECT 1 FROM blob) AS has_content FROM instance',
 );
+
+/** What the database says of the instance that it belongs to. */
+type Known = Pick<KnownInstance, 'id' | 'epoch' | 'hasContent'>;
 
 /**
  * Makes sure that database and storage belong together (design: storage identity): an empty mount, another
- * directory or an older database would otherwise be taken for the truth. A new storage gets the identity of a
- * database without content. Throws `CONFIG_INVALID` naming both.
+ * directory or an older database would otherwise be taken for the truth. `known` is undefined for a database that was
+ * not made yet, or that nothing was started on. Changes nothing. Throws `CONFIG_INVALID` naming both.
  */
+export async function compareIdentities(
+  known: Known | undefined,
+  store: ContentStore,
+  place: string,
+): Promise<'same' | 'new storage'> {
+  const found = await readIdentity(store);
+  if (found === undefined) {
+    if (known?.hasContent === true) throw missing(place);
+    return 'new storage';
+  }
+  if (known === undefined) throw withoutDatabase(place);
+  if (found.instance !== known.id) throw foreign(place);
+  if (found.epoch !== known.epoch) throw otherEpoch(place, found.epoch, known.epoch);
+  return 'same';
+}
+
+/** {@link compareIdentities}, and gives a new storage the identity of a database without content. */
 export async function checkStorageIdentity(
   database: Database,
   store: ContentStore,
@@ -21,15 +42,9 @@ export async function checkStorageIdentity(
 ): Promise<void> {
   const [row] = await database.run(readInstance);
   if (row === undefined) throw new AppError('INTERNAL', 'the database has no instance row');
-  const expected: StorageIdentity = { instance: row.instance_id, format: 1, epoch: row.epoch };
-  const found = await readIdentity(store);
-  if (found === undefined) {
-    if (row.has_content) throw missing(place);
-    await writeIdentity(store, expected);
-    return;
-  }
-  if (found.instance !== expected.instance) throw foreign(place);
-  if (found.epoch !== expected.epoch) throw otherEpoch(place, found.epoch, expected.epoch);
+  const { id, epoch, has_content: hasContent } = row;
+  if ((await compareIdentities({ id, epoch, hasContent }, store, place)) === 'same') return;
+  await writeIdentity(store, { instance: id, format: 1, epoch });
 }
 
 function missing(place: string): AppError {
@@ -40,10 +55,18 @@ function missing(place: string): AppError {
   );
 }
 
+function withoutDatabase(place: string): AppError {
+  return new AppError(
+    'CONFIG_INVALID',
+    `the storage ${place} belongs to a database that is not the one of these settings, which is new: set ` +
+      'ENTREPOT_DATA or ENTREPOT_DATABASE_URL to the one of the storage, or restore it from a backup',
+  );
+}
+
 function foreign(place: string): AppError {
   return new AppError(
     'CONFIG_INVALID',
-    `the storage ${place} belongs to another database: set ENTREPOT_STORAGE_DIRECTORY, or ENTREPOT_STORAGE_S3_BUCKET and _PREFIX, to the one of this database, ` +
+    `the storage ${place} belongs to another database: set ENTREPOT_STORAGE_DIRECTORY to the one of this database, ` +
       'or restore the database that belongs to the storage',
   );
 }
