@@ -18,6 +18,16 @@ describe('formatBanner', () => {
     expect(text).toContain('ENTREPOT_HTTP_HOST=0.0.0.0');
   });
 
+  it.each([
+    ['http://localhost:8080', false, true],
+    ['https://localhost:8443', false, false],
+    ['https://registry.example.com', false, false],
+    ['http://127.0.0.1:8080', true, false],
+  ])('warns of passwords that can be read: %s, loopback only: %s → %s', (url, loopbackOnly, warns) => {
+    const text = formatBanner({ ...facts, url, loopbackOnly, administrator: { kind: 'given' } });
+    expect(/without TLS: passwords and tokens can be read/.test(text)).toBe(warns);
+  });
+
   it('never prints a password that was given, and says when it is ignored', () => {
     expect(formatBanner({ ...facts, administrator: { kind: 'given' } })).toContain('ENTREPOT_ADMIN_PASSWORD');
     const present = formatBanner({

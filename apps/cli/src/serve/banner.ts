@@ -27,12 +27,20 @@ export function formatBanner({ version, url, administrator, loopbackOnly }: Bann
     '',
   ];
   if (loopbackOnly) lines.push(...openingLines);
+  else if (url.startsWith('http:')) lines.push(...plainLines);
   return `${lines.join('\n')}\n`;
 }
 
 const openingLines = [
   'Only this machine can reach it. To let others push, set ENTREPOT_HTTP_HOST=0.0.0.0 and, for https,',
   'ENTREPOT_TLS_CERT_FILE and ENTREPOT_TLS_KEY_FILE. Ctrl-C stops it.',
+  '',
+];
+
+const plainLines = [
+  'WARNING: other machines reach it without TLS: passwords and tokens can be read on their way. Set',
+  'ENTREPOT_TLS_CERT_FILE and ENTREPOT_TLS_KEY_FILE, or put a proxy with TLS in front and name it in',
+  'ENTREPOT_EXTERNAL_URL=https://…',
   '',
 ];
 
@@ -52,7 +60,7 @@ function presentLines({ file, ignored }: { file: string | undefined; ignored: bo
   const lines = [`  user      admin${first}`];
   if (ignored) {
     lines.push('  ENTREPOT_ADMIN_PASSWORD is ignored: the administrator exists already');
-    lines.push('  (entrepot admin reset-password makes a new password)');
+    lines.push('  (npm run entrepot -- admin reset-password makes a new password)');
   }
   return lines;
 }
