@@ -27,6 +27,9 @@ export const versions = { node: '24.21.0', pnpm: '12.21.0' };
 const poolSize = '16';
 const nodeFlags = ['--max-semi-space-size=32'];
 
+const building = 'Building';
+const networkHint = " If it gets no further, check the network, or npm's registry and proxy settings.";
+
 /** A problem of the machine, said in one sentence that names the fix. */
 export class BootstrapError extends Error {}
 
@@ -74,7 +77,7 @@ export async function prepare() {
   const build = fingerprint([...buildInputs(), ...installInputs()]);
   if (readStamp('build') !== build || !existsSync(join(root, 'apps/cli/dist/main.js'))) {
     const tsc = join(modules, 'typescript/bin/tsc');
-    await step('Building', programs.node, [tsc, '-b', 'tsconfig.build.json'], programs);
+    await step(building, programs.node, [tsc, '-b', 'tsconfig.build.json'], programs);
     writeStamp('build', build);
   }
   return programs.node;
@@ -116,10 +119,24 @@ async function runToTheEnd(node, args) {
 async function step(what, program, args, { node }) {
   console.error(`${what} …`);
   const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ''}`, CI: 'true' };
-  const { code, output } = await run(program, args, env);
+  const { code, output } = await withPatience(what, run(program, args, env));
   if (code === 0) return;
   console.error(output.trimEnd().split('\n').slice(-40).join('\n'));
   throw new BootstrapError(networkProblem(output) ?? `${what} failed: the lines above say why.`);
+}
+
+/** Says every `everyMs` that something still goes on. */
+export async function withPatience(what, work, { everyMs = 10_000, say = console.error } = {}) {
+  const begun = Date.now();
+  const timer = setInterval(() => {
+    const seconds = Math.round((Date.now() - begun) / 1000);
+    say(`${what} goes on, for ${seconds} s now.${what === building ? '' : networkHint}`);
+  }, everyMs);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 async function findPrograms({ needPnpm }) {
@@ -132,19 +149,17 @@ async function findPrograms({ needPnpm }) {
 }
 
 async function installTools(packages) {
-  console.error(
-    `Getting ${packages.map(({ name, version }) => `${name} ${version}`).join(' and ')} from npm …`,
-  );
+  const what = `Getting ${packages.map(({ name, version }) => `${name} ${version}`).join(' and ')} from npm`;
+  console.error(`${what} …`);
   mkdirSync(tools, { recursive: true });
   writeFileSync(join(tools, 'package.json'), '{"private":true}\n');
   const flags = ['--ignore-scripts', '--no-save', '--no-audit', '--no-fund', '--prefix', tools];
   const args = ['install', ...flags, ...packages.map(({ name, version }) => `${name}@${version}`)];
   const npm =
     process.env.npm_execpath?.endsWith('npm-cli.js') === true ? process.env.npm_execpath : undefined;
-  const { code, output } =
-    npm === undefined
-      ? await run('npm', args, process.env)
-      : await run(process.execPath, [npm, ...args], process.env);
+  const installation =
+    npm === undefined ? run('npm', args, process.env) : run(process.execPath, [npm, ...args], process.env);
+  const { code, output } = await withPatience(what, installation);
   if (code !== 0) {
     const reason =
       output

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fingerprint, isFittingNode, networkProblem, programPackages } from './bootstrap.mjs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fingerprint, isFittingNode, networkProblem, programPackages, withPatience } from './bootstrap.mjs';
 
 describe('programPackages', () => {
   it('names the package of each platform', () => {
@@ -32,6 +33,26 @@ describe('networkProblem', () => {
   it('tells a registry that does not answer from other failures', () => {
     expect(networkProblem('npm error code EAI_AGAIN')).toMatch(/does not answer/);
     expect(networkProblem('npm error code E404')).toBeUndefined();
+  });
+});
+
+describe('withPatience', () => {
+  it('says that what takes long goes on, until it ends', async () => {
+    const said: string[] = [];
+    const options = { everyMs: 20, say: (line: string) => void said.push(line) };
+    expect(await withPatience('Installing', sleep(70, 'done'), options)).toBe('done');
+    expect(said.length).toBeGreaterThan(0);
+    expect(said[0]).toMatch(/^Installing goes on, for 0 s now\. If .*network/);
+    const { length } = said;
+    await sleep(50);
+    expect(said).toHaveLength(length);
+  });
+
+  it('says nothing of what is quick or fails at once', async () => {
+    const said: string[] = [];
+    const options = { everyMs: 1_000, say: (line: string) => void said.push(line) };
+    await expect(withPatience('Building', Promise.reject(new Error('no')), options)).rejects.toThrow('no');
+    expect(said).toEqual([]);
   });
 });
 
