@@ -265,7 +265,7 @@ describe('the schedule', () => {
       id: daily.id,
       schedule: { type: 'Custom', cron: '0 15 3 * * 6' },
     });
-    expect(await want('PUT', 'None', { cron: '' })).toMatchObject({ status: 200, text: '' });
+    expect(await want('PUT', 'None', { cron: '', workers: 0 })).toMatchObject({ status: 200, text: '' });
     expect((await core.send('GET', `${gc}/schedule`, admin)).text).toBe('');
     expect((await want('PUT', 'None')).status).toBe(200);
     expect(await audited()).toEqual([

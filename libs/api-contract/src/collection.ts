@@ -20,7 +20,7 @@ export const ScheduleObj = z
 const parameters = z.object({
   delete_untagged: z.boolean().nullish(),
   dry_run: z.boolean().nullish(),
-  workers: z.int().min(1).max(10).nullish().meta({ description: 'Kept; collection finds its own rate.' }),
+  workers: z.int().nullish().meta({ description: '1 to 10; kept, while collection finds its own rate.' }),
 });
 
 /** A run of collection, now or by a schedule. */

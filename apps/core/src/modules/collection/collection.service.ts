@@ -24,12 +24,7 @@ import { statusWords, toHistory, toSchedule } from './collection-rows.ts';
 
 type Wanted = z.output<typeof Schedule>;
 
-const kinds: Readonly<Record<string, CronKind>> = {
-  Hourly: 'hourly',
-  Daily: 'daily',
-  Weekly: 'weekly',
-  Custom: 'custom',
-};
+const kinds = { Hourly: 'hourly', Daily: 'daily', Weekly: 'weekly', Custom: 'custom' } as const;
 
 // what Harbor's portal sends with these types
 const usualCrons: Readonly<Record<CronKind, string>> = {
@@ -128,13 +123,13 @@ export class CollectionService {
   /** Does what a request wants; returns the id of the execution when that is to run now. */
   async #apply(wanted: Wanted, caller: Caller): Promise<number | undefined> {
     const { type, cron } = wanted.schedule;
-    const parameters = readParameters(wanted);
-    if (type === 'Manual') return await this.#runNow(parameters, caller);
-    const kind = kinds[type];
-    if (kind === undefined) {
+    if (type === 'None') {
       if (await this.#schedules.delete(collect)) await this.#record(caller, 'delete', 'schedule');
       return undefined;
     }
+    const parameters = readParameters(wanted);
+    if (type === 'Manual') return await this.#runNow(parameters, caller);
+    const kind = kinds[type];
     const isThere = (await this.#schedules.find(collect)) !== undefined;
     const times = cron === undefined || cron === null || cron === '' ? usualCrons[kind] : cron;
     await this.#schedules.put(collect, { kind, cron: times, parameters });
@@ -171,9 +166,10 @@ export class CollectionService {
 }
 
 function readParameters({ parameters }: Wanted): CollectionParameters {
-  return {
-    untagged: parameters?.delete_untagged ?? false,
-    dryRun: parameters?.dry_run ?? false,
-    workers: parameters?.workers ?? 1,
-  };
+  const workers = parameters?.workers ?? 1;
+  if (workers < 1 || workers > 10) {
+    throw new AppError('BAD_REQUEST', `parameters.workers: ${workers} is not from 1 to 10`);
+  }
+  const untagged = parameters?.delete_untagged ?? false;
+  return { untagged, dryRun: parameters?.dry_run ?? false, workers };
 }
