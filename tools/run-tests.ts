@@ -13,7 +13,7 @@ const isCi = process.env['CI'] === 'true';
 const run = randomUUID();
 const environment = testEnvironment();
 
-/** Runs every suite and ends with the one line that sums them up. `--check` runs `pnpm check` before them. */
+/** Runs every suite and ends with the one line that sums them up. `--check` runs the check before them. */
 async function main(withCheck: boolean): Promise<void> {
   rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
