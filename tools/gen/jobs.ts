@@ -59,5 +59,5 @@ function factRow([name, { version, summary }]: [string, { version: number; summa
 
 function duration(seconds: number): string {
   if (seconds % 3600 === 0) return `${seconds / 3600} h`;
-  return `${seconds / 60} min`;
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
 }
