@@ -1,6 +1,8 @@
 import type { BulkSession } from '@entrepot/database/bulk-session';
+import { refuseForeignTables } from '@entrepot/database/database-content';
 import { listAppliedMigrations, listUnknownMigrations } from '@entrepot/database/schema-build';
 import { AppError } from '@entrepot/errors/app-error';
+import { listTables } from './tables.ts';
 
 /** A database that may be loaded. */
 export interface EmptyInstance {
@@ -27,7 +29,11 @@ export async function requireEmptyInstance(
 ): Promise<EmptyInstance> {
   await requireUnused(session);
   const applied = await listAppliedMigrations(session);
-  if (applied.length === 0) return { instance: undefined };
+  if (applied.length === 0) {
+    const tables = (await listTables(session)).map(({ name }) => name);
+    refuseForeignTables({ hasSchema: false, tables });
+    return { instance: undefined };
+  }
   await requireNoContent(session, applied);
   const beyond = applied.filter((name) => !migrations.includes(name));
   if (beyond.length > 0) {
