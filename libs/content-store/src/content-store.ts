@@ -65,10 +65,11 @@ export type ConfirmRemoval = (digests: readonly Digest[]) => Promise<ReadonlySet
  */
 export class ContentStore {
   readonly driver: StorageDriver;
-  readonly #budget = new GatherBudget(gatherLimit);
+  readonly #budget: GatherBudget;
 
   constructor(driver: StorageDriver) {
     this.driver = driver;
+    this.#budget = new GatherBudget(gatherLimit, driver.appendBytes);
   }
 
   /** Bytes of the blob; `undefined` when there is none. */

@@ -7,16 +7,18 @@ const smallBatch = 64 * 1024;
  */
 export class GatherBudget {
   readonly #limit: number;
+  readonly #batch: number;
   #held = 0;
 
-  /** `limit`: bytes above which batches get small. */
-  constructor(limit: number) {
+  /** `limit`: bytes above which batches get small. `batch`: bytes of the others, when the storage wants fewer. */
+  constructor(limit: number, batch = wholeBatch) {
     this.#limit = limit;
+    this.#batch = batch;
   }
 
   /** Bytes that a writer gathers before it writes. */
   get batchBytes(): number {
-    return this.#held > this.#limit ? smallBatch : wholeBatch;
+    return this.#held > this.#limit ? smallBatch : this.#batch;
   }
 
   hold(bytes: number): void {

@@ -93,6 +93,11 @@ export interface DiscardGuard {
  */
 export interface StorageDriver {
   readonly name: string;
+  /**
+   * Bytes that one `append` should bring. Default: 1 MiB, since system calls are dear. S3 copies them into a part, and
+   * may let them wait for memory: the fewer the better.
+   */
+  readonly appendBytes?: number;
   /** Refuses with cause and fix when the storage is not there, not writable, or lacks what the driver needs. */
   probe(): Promise<void>;
   stat(key: string): Promise<ObjectStat | undefined>;

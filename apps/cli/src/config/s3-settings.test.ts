@@ -12,7 +12,7 @@ describe('settings of S3', () => {
       storageDriver: 's3',
       storageS3Bucket: 'blobs',
       storageS3Redirect: false,
-      storageS3BufferMb: 64,
+      storageS3BufferMb: 48,
     });
   });
 

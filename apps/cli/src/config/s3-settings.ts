@@ -45,7 +45,7 @@ export const s3Settings = {
       'URL by which clients reach the server of the bucket, when it is another one than `ENTREPOT_STORAGE_S3_ENDPOINT`.',
     ),
   storageS3BufferMb: integer({ min: 16, max: 16_384 })
-    .default(64)
+    .default(48)
     .describe(
       'Memory for parts of uploads on their way to the bucket, in MiB, of all uploads together. A part is 16.',
     ),

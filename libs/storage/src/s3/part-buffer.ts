@@ -7,15 +7,20 @@ const small = 64 * 1024;
  * beyond is lent by the pool.
  */
 export class PartBuffer {
-  readonly capacity: number;
   readonly #pool: PartPool;
   #memory: Buffer = Buffer.alloc(0);
   #loan: PartLoan | undefined;
   #length = 0;
+  #capacity: number;
 
   constructor(pool: PartPool, capacity: number) {
     this.#pool = pool;
-    this.capacity = capacity;
+    this.#capacity = capacity;
+  }
+
+  /** Bytes that it may hold. */
+  get capacity(): number {
+    return this.#capacity;
   }
 
   get length(): number {
@@ -23,7 +28,7 @@ export class PartBuffer {
   }
 
   get isFull(): boolean {
-    return this.#length === this.capacity;
+    return this.#length === this.#capacity;
   }
 
   /** The memory of the pool that it holds. */
@@ -44,6 +49,15 @@ export class PartBuffer {
     return taken;
   }
 
+  /** Makes room for `capacity` bytes when the pool has memory for that at this moment. */
+  widen(capacity: number): boolean {
+    const loan = this.#pool.tryTake(capacity);
+    if (loan === undefined) return false;
+    this.#capacity = capacity;
+    this.#moveTo(loan);
+    return true;
+  }
+
   /** Hands the memory over with what it holds, and is empty. */
   handOver(): { readonly bytes: Buffer; readonly loan: PartLoan | undefined } {
     const held = { bytes: this.bytes, loan: this.#loan };
@@ -60,11 +74,15 @@ export class PartBuffer {
 
   async #grow(): Promise<void> {
     if (this.#memory.length === 0) {
-      this.#memory = Buffer.allocUnsafeSlow(Math.min(small, this.capacity));
+      this.#memory = Buffer.allocUnsafeSlow(Math.min(small, this.#capacity));
       return;
     }
-    const loan = await this.#pool.take(this.capacity);
+    this.#moveTo(await this.#pool.take(this.#capacity));
+  }
+
+  #moveTo(loan: PartLoan): void {
     this.bytes.copy(loan.bytes);
+    this.#loan?.release();
     this.#loan = loan;
     this.#memory = loan.bytes;
   }

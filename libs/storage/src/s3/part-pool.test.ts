@@ -39,6 +39,19 @@ describe('memory for parts', () => {
     (await after).release();
   });
 
+  it('is lent at once or not at all to who holds some', async () => {
+    const pool = new PartPool(3 * size, size);
+    const held = await pool.take(size);
+    const more = pool.tryTake(2 * size);
+    expect(more?.bytes.length).toBe(2 * size);
+    expect(pool.tryTake(1)).toBeUndefined();
+    const waiting = pool.take(3 * size);
+    more?.release();
+    expect(pool.tryTake(1)).toBeUndefined();
+    held.release();
+    (await waiting).release();
+  });
+
   it('comes back from who offered it when others want it, and not before', async () => {
     const pool = new PartPool(size, size);
     const idle = await pool.take(size);
@@ -89,5 +102,20 @@ describe('the bytes below a part', () => {
     buffer.drop();
     expect(pool.lentBytes).toBe(0);
     expect(buffer.length).toBe(0);
+  });
+
+  it('move to more memory when there is some', async () => {
+    const pool = new PartPool(600_000, 400_000);
+    const buffer = new PartBuffer(pool, 100_000);
+    const first = Buffer.alloc(100_000, 1);
+    for (let at = 0; at < first.length;) at += await buffer.fill(first, at);
+    expect(buffer.widen(700_000)).toBe(false);
+    expect(buffer.isFull).toBe(true);
+    expect(buffer.widen(400_000)).toBe(true);
+    expect(pool.lentBytes).toBe(400_000);
+    await buffer.fill(Buffer.alloc(100_000, 2), 0);
+    expect(buffer.bytes.equals(Buffer.concat([first, Buffer.alloc(100_000, 2)]))).toBe(true);
+    buffer.drop();
+    expect(pool.lentBytes).toBe(0);
   });
 });

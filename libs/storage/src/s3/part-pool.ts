@@ -74,6 +74,11 @@ export class PartPool {
     });
   }
 
+  /** Memory of `size` bytes when there is room for it at this moment, and nobody waits. */
+  tryTake(size: number): PartLoan | undefined {
+    return this.#waiting.length === 0 && this.#hasRoom(size) ? this.#lend(size) : undefined;
+  }
+
   offer(loan: PartLoan, offer: Offer): void {
     if (!this.#lent.has(loan)) return;
     this.#offers.set(loan, offer);
@@ -89,13 +94,13 @@ export class PartPool {
     this.#offers.delete(loan);
     this.#lentBytes -= loan.bytes.length;
     if (loan.bytes.length === this.#recycled) this.#free.push(loan.bytes);
+    else freeMemory(loan.bytes);
     this.#serve();
   }
 
   #serve(): void {
     for (let [next] = this.#waiting; next !== undefined; [next] = this.#waiting) {
-      const isRoom = this.#lentBytes === 0 || this.#lentBytes + next.size <= this.#limit;
-      if (!isRoom) break;
+      if (!this.#hasRoom(next.size)) break;
       this.#waiting.shift();
       next.lend(this.#lend(next.size));
     }
@@ -103,10 +108,18 @@ export class PartPool {
     else this.#rest();
   }
 
+  #hasRoom(size: number): boolean {
+    return this.#lentBytes === 0 || this.#lentBytes + size <= this.#limit;
+  }
+
   #lend(size: number): PartLoan {
     const kept = size === this.#recycled ? this.#free.pop() : undefined;
-    // memory that waits for a part of its usual size is in the way of another
-    if (kept === undefined) this.#free = [];
+    while (
+      this.#lentBytes + size + this.#free.length * this.#recycled > this.#limit &&
+      this.#free.length > 0
+    ) {
+      freeMemory(this.#free.pop());
+    }
     const loan = new PartLoan(this, kept ?? Buffer.allocUnsafeSlow(size));
     this.#lent.add(loan);
     this.#lentBytes += size;
@@ -132,8 +145,13 @@ export class PartPool {
     this.#timer = undefined;
     if (this.#lentBytes > 0 || this.#free.length === 0) return;
     this.#timer = setTimeout(() => {
-      this.#free = [];
+      while (this.#free.length > 0) freeMemory(this.#free.pop());
     }, keepMs);
     this.#timer.unref();
   }
+}
+
+/** Gives memory back at once: left to the collector, to which a buffer is a few words, it would stay for long. */
+function freeMemory(bytes: Buffer | undefined): void {
+  if (bytes?.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0);
 }

@@ -154,7 +154,8 @@ export class S3Appender implements Appender {
     if (this.#buffer.length === 0 && current !== undefined) await this.#fetch(this.#partBytes);
     if (!this.#buffer.isFull) return;
     if (this.#buffer.capacity < this.#partBytes) {
-      // more bytes than were promised: nobody may wait for memory while holding some
+      if (this.#buffer.widen(this.#partBytes)) return;
+      // nobody may wait for memory while holding some
       if (!this.#isSaved) await this.#save();
       this.#buffer.drop();
       await this.#fetch(this.#partBytes);

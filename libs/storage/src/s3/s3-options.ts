@@ -51,4 +51,4 @@ export const defaultSizes: S3Sizes = {
 };
 
 /** What all appenders of a process hold, unless told otherwise, in bytes. */
-export const defaultBufferBytes: number = 64 * mebibyte;
+export const defaultBufferBytes: number = 48 * mebibyte;
