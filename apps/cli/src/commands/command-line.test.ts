@@ -17,6 +17,15 @@ describe('parseCommandLine', () => {
     [['export-links'], { name: 'export-links' }],
     [['admin', 'reset-password'], { name: 'reset-password', user: 'admin' }],
     [['admin', 'reset-password', '--user', 'root'], { name: 'reset-password', user: 'root' }],
+    [['backup', '--to', '/b'], { name: 'backup', to: '/b', keep: 7, withBlobs: true }],
+    [
+      ['backup', '--to', '/b', '--keep', '2', '--without-blobs'],
+      { name: 'backup', to: '/b', keep: 2, withBlobs: false },
+    ],
+    [
+      ['restore', '--from', '/b', '--generation', 'g', '--incomplete'],
+      { name: 'restore', from: '/b', generation: 'g', acceptsLoss: true },
+    ],
     [['--version'], { name: 'version' }],
     [['serve', '--help'], { name: 'help' }],
     [['help'], { name: 'help' }],
@@ -53,5 +62,7 @@ describe('parseCommandLine', () => {
     expect(() => parseCommandLine(['serve', '--user', 'a'])).toThrow(/goes with admin reset-password/);
     expect(() => parseCommandLine(['rebuild', '--repair'])).toThrow(/--repair goes with verify only/);
     expect(() => parseCommandLine(['verify', '--sample', '101'])).toThrow(/from 0 to 100/);
+    expect(() => parseCommandLine(['backup'])).toThrow(/entrepot backup --to <directory>/);
+    expect(() => parseCommandLine(['backup', '--to', '/b', '--keep', '0'])).toThrow(/from 1 to 9999/);
   });
 });
