@@ -1,16 +1,22 @@
 import { AppError } from '@entrepot/errors/app-error';
-import type { LogLevel } from '@entrepot/telemetry/logger';
+import type { Logger, LogLevel } from '@entrepot/telemetry/logger';
+import type { CallerReader } from './caller.ts';
 import { ChallengeError } from './challenge-error.ts';
 import type { Outcome } from './dispatch.ts';
 import type { Exchange } from './exchange.ts';
-import type { RegistryContext } from './registry-context.ts';
+
+/** What lines are written with. */
+export interface LineWriter {
+  readonly log: Logger;
+  readonly callers: Pick<CallerReader, 'findAddress'>;
+}
 
 /**
  * Writes the line of one request. Pulls and the challenges that each client begins with say nothing that the metrics
  * do not: they are only logged at debug, and for them nothing is computed.
  */
 export function writeRequestLine(
-  { log, callers }: Pick<RegistryContext, 'log' | 'callers'>,
+  { log, callers }: LineWriter,
   exchange: Exchange,
   { outcome, seconds }: { readonly outcome: Outcome; readonly seconds: number },
 ): void {
