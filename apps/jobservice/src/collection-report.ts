@@ -59,9 +59,12 @@ export class CollectionReport {
     const { database, windows, executions, context } = this.#parts;
     const due = await countDueReviews(database, windows);
     const left = due.manifest + due.link + due.blob;
-    const secondsLeft = Math.ceil((left * (Date.now() - this.#begun)) / 1000 / Math.max(1, totals.looked));
-    await executions.report(await this.begin(), { totals, due, secondsLeft });
-    context.log(`${sentence(totals)}; ${left} reviews are due, about ${secondsLeft} s`);
+    const seconds = (Date.now() - this.#begun) / 1000;
+    // while untagged manifests are deleted no review has been looked at: nobody knows yet
+    const eta = totals.looked === 0 ? {} : { secondsLeft: Math.ceil((left * seconds) / totals.looked) };
+    await executions.report(await this.begin(), { totals, due, ...eta });
+    const when = eta.secondsLeft === undefined ? '' : `, about ${eta.secondsLeft} s`;
+    context.log(`${sentence(totals)}; ${left} reviews are due${when}`);
   }
 
   /** The run came to its end. */
