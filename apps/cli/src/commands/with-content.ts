@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { ensureSecretKey } from '@entrepot/access/bootstrap';
 import type { ContentStore } from '@entrepot/content-store/content-store';
+import { readIdentity } from '@entrepot/content-store/identity';
 import type { Database } from '@entrepot/database/database';
 import { makeDataDirectory } from '@entrepot/embedded-postgres/data-directory';
 import { SecretBox } from '@entrepot/identity/secret-box';
@@ -33,9 +34,10 @@ export async function withContent<T>(
 ): Promise<T> {
   const dataDir = resolve(config.data);
   const { store, place } = await openStorage(config, dataDir);
+  const found = await readIdentity(store);
   const access: DatabaseAccess = {
     makes,
-    admit: (known) => admitDatabase({ config, dataDir, store, place }, known),
+    admit: (known) => admitDatabase({ config, dataDir, found, place }, known),
   };
   return await withDatabase({ config, output, access }, async (database) => {
     await makeDataDirectory(dataDir);

@@ -2,12 +2,11 @@ import { refuseSecretKey } from '@entrepot/access/bootstrap';
 import type { KnownInstance } from '@entrepot/database/database-content';
 import { SecretBox } from '@entrepot/identity/secret-box';
 import type { Config } from '../config/config.ts';
-import type { OpenStorage } from './open-storage.ts';
 import { findSecretKey, secretKeySource } from './secret-key.ts';
-import { compareIdentities } from './storage-identity.ts';
+import { compareIdentities, type Identities } from './storage-identity.ts';
 
 /** What a database is held against. */
-export interface AdmitOptions extends OpenStorage {
+export interface AdmitOptions extends Pick<Identities, 'found' | 'place'> {
   readonly config: Pick<Config, 'secretKey'>;
   /** May be missing. */
   readonly dataDir: string;
@@ -19,8 +18,8 @@ export interface AdmitOptions extends OpenStorage {
  * `CONFIG_INVALID`.
  */
 export async function admitDatabase(options: AdmitOptions, known: KnownInstance | undefined): Promise<void> {
-  const { config, dataDir, store, place } = options;
-  await compareIdentities(known, store, place);
+  const { config, dataDir, found, place } = options;
+  compareIdentities({ found, known, place });
   if (known?.secretKeyCheck === undefined) return;
   const key = await findSecretKey(dataDir, config.secretKey);
   if (key === undefined || new SecretBox(key).checkValue() !== known.secretKeyCheck)

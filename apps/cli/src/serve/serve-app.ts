@@ -1,4 +1,5 @@
 import { ensureSecretKey } from '@entrepot/access/bootstrap';
+import { readIdentity } from '@entrepot/content-store/identity';
 import { inspectDatabase } from '@entrepot/database/database-content';
 import { SecretBox } from '@entrepot/identity/secret-box';
 import { createMetrics } from '@entrepot/telemetry/metrics';
@@ -82,8 +83,9 @@ class AppProcess implements RunningProduct {
     await awaitSchema({ where: settings.where, log, signal: this.#stopping.signal });
     const database = await connectUntilTeardown(settings.where, { config, teardown }).catch(cannotUse);
     const { store, place } = await openStorage(config, config.data);
+    const found = await readIdentity(store);
     const { instance } = await inspectDatabase(database.connection);
-    await admitDatabase({ config, dataDir: config.data, store, place }, instance);
+    await admitDatabase({ config, dataDir: config.data, found, place }, instance);
     await store.driver.probe();
     const box = new SecretBox(settings.secretKey);
     await ensureSecretKey(database, box);

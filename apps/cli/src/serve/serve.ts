@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ensureSecretKey } from '@entrepot/access/bootstrap';
+import { readIdentity } from '@entrepot/content-store/identity';
 import { makeDataDirectory } from '@entrepot/embedded-postgres/data-directory';
 import type { EmbeddedPostgres } from '@entrepot/embedded-postgres/embedded-postgres';
 import { SecretBox } from '@entrepot/identity/secret-box';
@@ -74,13 +75,14 @@ class Product implements RunningProduct {
     const readiness = new Readiness(this.#starting.signal);
     await openMetrics(config, { metrics, readiness }, { log, teardown });
     const { store, place } = await openStorage(config, dataDir);
+    const found = await readIdentity(store);
     const database = await openDatabase({
       config,
       dataDir,
       log,
       teardown,
       signal: this.#starting.signal,
-      admit: (known) => admitDatabase({ config, dataDir, store, place }, known),
+      admit: (known) => admitDatabase({ config, dataDir, found, place }, known),
       onServer: (server) => this.#watch(server),
     });
     await store.driver.probe();

@@ -1,5 +1,5 @@
 import type { ContentStore } from '@entrepot/content-store/content-store';
-import { readIdentity, writeIdentity } from '@entrepot/content-store/identity';
+import { readIdentity, writeIdentity, type StorageIdentity } from '@entrepot/content-store/identity';
 import type { Database } from '@entrepot/database/database';
 import type { KnownInstance } from '@entrepot/database/database-content';
 import { statement } from '@entrepot/database/statement';
@@ -10,20 +10,21 @@ const readInstance = statement<{ id: string; epoch: number; has_content: boolean
   'SELECT instance_id AS id, epoch, EXISTS (SELECT 1 FROM blob) AS has_content FROM instance',
 );
 
-/** What the database says of the instance that it belongs to. */
-type Known = Pick<KnownInstance, 'id' | 'epoch' | 'hasContent'>;
+/** What storage and database say of the instance that they belong to. */
+export interface Identities {
+  /** Read before the database was: of processes that start together, the first gives both theirs, this one last. */
+  readonly found: StorageIdentity | undefined;
+  /** Undefined for a database that was not made yet, or that nothing was started on. */
+  readonly known: Pick<KnownInstance, 'id' | 'epoch' | 'hasContent'> | undefined;
+  /** The storage, as people know it. */
+  readonly place: string;
+}
 
 /**
  * Makes sure that database and storage belong together (design: storage identity): an empty mount, another
- * directory or an older database would otherwise be taken for the truth. `known` is undefined for a database that was
- * not made yet, or that nothing was started on. Changes nothing. Throws `CONFIG_INVALID` naming both.
+ * directory or an older database would otherwise be taken for the truth. Throws `CONFIG_INVALID` naming both.
  */
-export async function compareIdentities(
-  known: Known | undefined,
-  store: ContentStore,
-  place: string,
-): Promise<'same' | 'new storage'> {
-  const found = await readIdentity(store);
+export function compareIdentities({ found, known, place }: Identities): 'same' | 'new storage' {
   if (found === undefined) {
     if (known?.hasContent === true) throw missing(place);
     return 'new storage';
@@ -43,7 +44,8 @@ export async function checkStorageIdentity(
   const [row] = await database.run(readInstance);
   if (row === undefined) throw new AppError('INTERNAL', 'the database has no instance row');
   const { id, epoch, has_content: hasContent } = row;
-  if ((await compareIdentities({ id, epoch, hasContent }, store, place)) === 'same') return;
+  const found = await readIdentity(store);
+  if (compareIdentities({ found, known: { id, epoch, hasContent }, place }) === 'same') return;
   await writeIdentity(store, { instance: id, format: 1, epoch });
 }
 
