@@ -147,6 +147,7 @@ describe('whatever is pushed, deleted, collected, paused and killed at once', ()
           throw new Error(`round ${round} of seed ${seed} failed`, { cause: error });
         });
         if (chance() < 0.3) await deleteAll();
+        if (round % 100 === 0 && rounds > 200) process.stdout.write(`${round} rounds of seed ${seed} held\n`);
       }
       await deleteAll();
       await world.settle();
