@@ -7,6 +7,7 @@ import { digestOf, tarOf } from '../image-layout.ts';
 import { missingPrograms, titleOf } from '../programs.ts';
 import { expectStatus, Pusher } from '../pusher.ts';
 import { Sandbox } from '../sandbox.ts';
+import { describeReplicas } from './replica-suite.ts';
 import { missingServicePrograms, startServices, type Services } from './services.ts';
 
 const missing = [...missingServicePrograms(), ...missingPrograms(['crane'])];
@@ -15,14 +16,12 @@ describe.skipIf(missing.length > 0)(titleOf('services behind nginx', missing), (
   let services: Services;
   let front: Pusher;
   let first: Pusher;
-  let second: Pusher;
 
   beforeAll(async () => {
     services = await startServices({ ENTREPOT_DRAIN_SECONDS: '0' });
     await services.createProject('team');
     front = new Pusher(services, 'team/app');
     first = new Pusher(services.direct('registry-1'), 'team/app');
-    second = new Pusher(services.direct('registry-2'), 'team/app');
   });
   afterAll(() => services?.remove());
 
@@ -45,29 +44,7 @@ describe.skipIf(missing.length > 0)(titleOf('services behind nginx', missing), (
     expect(health.components.map(({ name }) => name)).toEqual(['core', 'database', 'storage', 'redis']);
   });
 
-  test('what one replica took, the other serves at once', async () => {
-    for (let round = 0; round < 10; round += 1) {
-      const [here, there] = round % 2 === 0 ? [first, second] : [second, first];
-      const { digest } = await here.pushImage(`r${round}`, 20_000);
-      const head = await there.request('HEAD', `manifests/r${round}`);
-      expect([head.status, head.headers.get('docker-content-digest')]).toEqual([200, digest]);
-      // nginx asks them in turn
-      expect(await front.pullWhole(`r${round}`)).toBe(digest);
-      expect(await front.pullWhole(digest)).toBe(digest);
-    }
-  });
-
-  test('what one replica deleted is gone on the other', async () => {
-    for (let round = 0; round < 5; round += 1) {
-      const { digest } = await first.pushImage(`gone${round}`, 1_000);
-      await expectStatus(await second.request('GET', `manifests/gone${round}`), 200, 'pull');
-      await expectStatus(await first.request('DELETE', `manifests/${digest}`), 202, 'delete');
-      for (const reference of [`gone${round}`, digest]) {
-        await expectStatus(await second.request('GET', `manifests/${reference}`), 404, 'pull what is gone');
-        await expectStatus(await front.request('GET', `manifests/${reference}`), 404, 'pull what is gone');
-      }
-    }
-  });
+  describeReplicas(() => services);
 
   test('a client pushes and pulls through nginx with TLS', async () => {
     const sandbox = new Sandbox('services');
