@@ -10,7 +10,9 @@ export const s3Settings = {
     ),
   storageS3Region: text()
     .optional()
-    .describe('Region of the bucket. Default: that of the environment (`AWS_REGION`), else `us-east-1`.'),
+    .describe(
+      'Region of the bucket. Default: with an endpoint `us-east-1`, else what environment or profile say (`AWS_REGION`).',
+    ),
   storageS3Endpoint: baseUrl()
     .optional()
     .describe(

@@ -1,9 +1,9 @@
 import type { PartLoan, PartPool } from './part-pool.ts';
 
-const small = 64 * 1024;
+const small = 32 * 1024;
 
 /**
- * The bytes of an appender below a part. The first 64 KiB are its own, which is all that most blobs need; what goes
+ * The bytes of an appender below a part. The first 32 KiB are its own, which is all that many blobs need; what goes
  * beyond is lent by the pool.
  */
 export class PartBuffer {

@@ -88,15 +88,15 @@ describe('memory for parts', () => {
 });
 
 describe('the bytes below a part', () => {
-  it('need nothing of the pool up to 64 KiB', async () => {
+  it('need nothing of the pool up to 32 KiB', async () => {
     const pool = new PartPool(200_000, 200_000);
     const buffer = new PartBuffer(pool, 200_000);
-    await buffer.fill(Buffer.alloc(65_536, 1), 0);
+    await buffer.fill(Buffer.alloc(32_768, 1), 0);
     expect(pool.lentBytes).toBe(0);
-    expect(await buffer.fill(Buffer.alloc(200_000, 2), 0)).toBe(200_000 - 65_536);
+    expect(await buffer.fill(Buffer.alloc(200_000, 2), 0)).toBe(200_000 - 32_768);
     expect(pool.lentBytes).toBe(200_000);
     expect(buffer.isFull).toBe(true);
-    expect(buffer.bytes.equals(Buffer.concat([Buffer.alloc(65_536, 1), Buffer.alloc(134_464, 2)]))).toBe(
+    expect(buffer.bytes.equals(Buffer.concat([Buffer.alloc(32_768, 1), Buffer.alloc(167_232, 2)]))).toBe(
       true,
     );
     buffer.drop();

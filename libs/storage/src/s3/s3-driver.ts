@@ -28,7 +28,7 @@ import { defaultBufferBytes, defaultSizes, type S3Options } from './s3-options.t
 /** Objects of a bucket of S3, or of a server that is compatible with it. */
 export class S3Driver implements StorageDriver {
   readonly name = 's3';
-  readonly appendBytes = 64 * 1024;
+  readonly appendBytes = 16 * 1024;
   readonly #options: S3Options;
   readonly #bucket: S3Bucket;
   readonly #pool: PartPool;

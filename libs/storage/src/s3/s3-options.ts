@@ -1,7 +1,7 @@
 /** Where the bucket is, and how it is used. */
 export interface S3Options {
   readonly bucket: string;
-  /** Default: what the SDK finds in environment and profile, else `us-east-1`. */
+  /** Default: with an endpoint `us-east-1`, else what the SDK finds in environment and profile. */
   readonly region?: string | undefined;
   /** URL of a server other than Amazon's. */
   readonly endpoint?: string | undefined;
