@@ -37,7 +37,16 @@ export async function awaitRedis(connection: Redis | Cluster): Promise<void> {
   throw new AppError('UNAVAILABLE', 'Redis does not answer', { retryAfter: 2 });
 }
 
+// those that wait at the same time wait together
+const waiting = new WeakMap<Redis | Cluster, Promise<boolean>>();
+
 async function becomesReady(connection: Redis | Cluster): Promise<boolean> {
+  const together = waiting.get(connection) ?? waitForReady(connection);
+  waiting.set(connection, together);
+  return await together.finally(() => waiting.delete(connection));
+}
+
+async function waitForReady(connection: Redis | Cluster): Promise<boolean> {
   return await new Promise((resolve) => {
     const hear = (): void => {
       clearTimeout(timer);

@@ -1,10 +1,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createLogger } from '@entrepot/telemetry/logger';
 import { RedisProbe } from './redis-probe.ts';
@@ -116,6 +117,23 @@ describe.skipIf(!hasRedis)('messages by Redis', { timeout: 60_000 }, () => {
     await startServer(port);
     await expectToArrive(sender, received, 3);
     await probe.check();
+  });
+
+  it('arrive with TLS, a user and a password', async () => {
+    const [plain, port, directory] = [await freePort(), await freePort(), await directoryOfTest()];
+    const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+    const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+    const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    expect(spawnSync('openssl', [...kind, ...name, '-keyout', key, '-out', cert]).status).toBe(0);
+    const secured = ['--tls-port', String(port), '--tls-cert-file', cert, '--tls-key-file', key];
+    const users = '--user app on >p@ss ~* &* +@all --user default off'.split(' ');
+    await startServer(plain, ...secured, '--tls-ca-cert-file', cert, '--tls-auth-clients', 'no', ...users);
+    setDefaultCACertificates([...getCACertificates('default'), await readFile(cert, 'utf8')]);
+    const { sender, received } = open(`rediss://app:p%40ss@localhost:${port}`);
+    await expectToArrive(sender, received, 1);
+    const stranger = new RedisProbe(`rediss://app:wrong@localhost:${port}`);
+    onTestFinished(() => stranger.close());
+    await expect(stranger.check()).rejects.toThrow();
   });
 
   it('arrive through Sentinels, also after the primary was lost', async () => {
