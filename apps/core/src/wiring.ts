@@ -6,6 +6,7 @@ import type { CoreResources } from './core-resources.ts';
 import { checkCoverage } from './http/coverage.ts';
 import { ArtifactsService } from './modules/catalog/artifacts.service.ts';
 import { CatalogController } from './modules/catalog/catalog.controller.ts';
+import { RecycleBinService } from './modules/catalog/recycle-bin.service.ts';
 import { RepositoriesService } from './modules/catalog/repositories.service.ts';
 import { TagsService } from './modules/catalog/tags.service.ts';
 import { CollectionController } from './modules/collection/collection.controller.ts';
@@ -63,6 +64,7 @@ export function createModule(config: CoreConfig, resources: CoreResources): Dyna
     provide(RepositoriesService, new RepositoriesService(database)),
     provide(ArtifactsService, new ArtifactsService(database)),
     provide(TagsService, new TagsService(database)),
+    provide(RecycleBinService, new RecycleBinService(database)),
     provide(CollectionService, new CollectionService(database, jobs)),
     provide(SystemService, new SystemService(config, database)),
   ];

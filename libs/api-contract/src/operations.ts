@@ -5,6 +5,7 @@ import { isOperation, type Operation } from './operation.ts';
 import * as permissions from './permissions.ts';
 import * as projectMetadata from './project-metadata.ts';
 import * as projects from './projects.ts';
+import * as recycleBin from './recycle-bin.ts';
 import * as repositories from './repositories.ts';
 import * as robots from './robots.ts';
 import * as system from './system.ts';
@@ -20,6 +21,7 @@ const resources: readonly object[] = [
   repositories,
   artifacts,
   tags,
+  recycleBin,
   permissions,
   system,
   collection,

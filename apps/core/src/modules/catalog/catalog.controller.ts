@@ -1,11 +1,13 @@
 import { Controller } from '@nestjs/common';
 import * as artifacts from '@entrepot/api-contract/artifacts';
 import type { InputOf, ResultOf } from '@entrepot/api-contract/operation';
+import * as recycleBin from '@entrepot/api-contract/recycle-bin';
 import * as repositories from '@entrepot/api-contract/repositories';
 import * as tags from '@entrepot/api-contract/tags';
 import type { Caller } from '../../http/caller.ts';
 import { Endpoint } from '../../http/endpoint.ts';
 import { ArtifactsService } from './artifacts.service.ts';
+import { RecycleBinService } from './recycle-bin.service.ts';
 import { RepositoriesService } from './repositories.service.ts';
 import { TagsService } from './tags.service.ts';
 
@@ -15,6 +17,7 @@ export class CatalogController {
     private readonly repositories: RepositoriesService,
     private readonly artifacts: ArtifactsService,
     private readonly tags: TagsService,
+    private readonly recycleBin: RecycleBinService,
   ) {}
 
   @Endpoint(repositories.listAllRepositories)
@@ -101,5 +104,21 @@ export class CatalogController {
   @Endpoint(tags.deleteTag)
   deleteTag(input: InputOf<typeof tags.deleteTag>, caller: Caller): Promise<void> {
     return this.tags.delete(input, caller);
+  }
+
+  @Endpoint(recycleBin.listDeletedArtifacts)
+  listDeletedArtifacts(
+    input: InputOf<typeof recycleBin.listDeletedArtifacts>,
+    caller: Caller,
+  ): Promise<ResultOf<typeof recycleBin.listDeletedArtifacts>> {
+    return this.recycleBin.list(input, caller);
+  }
+
+  @Endpoint(recycleBin.restoreArtifact)
+  restoreArtifact(
+    input: InputOf<typeof recycleBin.restoreArtifact>,
+    caller: Caller,
+  ): Promise<ResultOf<typeof recycleBin.restoreArtifact>> {
+    return this.recycleBin.restore(input, caller);
   }
 }
