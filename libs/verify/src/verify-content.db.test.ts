@@ -141,6 +141,21 @@ describe('verify', () => {
     expect(await stateOf(digests[0]!)).toBe('damaged');
   });
 
+  it('lets collection go on once everything has been looked at', async () => {
+    await test.database.query(
+      'INSERT INTO instance (instance_id, collection_held) VALUES (gen_random_uuid(), true)',
+    );
+    const digests = [await aBlob(), await aBlob()];
+    await rm(pathOf(digests[0]!));
+    const isHeld = async () =>
+      (await test.database.query<{ held: boolean }>('SELECT collection_held AS held FROM instance'))[0]?.held;
+    await verify();
+    await verify({ repair: true, mostWrongPercent: 1 });
+    expect(await isHeld()).toBe(true);
+    await verify({ repair: true });
+    expect(await isHeld()).toBe(false);
+  });
+
   it('reads as many as it is told', async () => {
     for (let count = 0; count < 20; count++) await aBlob(10);
     const { hashed } = await verify({ samplePercent: 50 });

@@ -1,8 +1,14 @@
 import type { ContentStore } from '@entrepot/content-store/content-store';
 import type { Database } from '@entrepot/database/database';
+import { statement } from '@entrepot/database/statement';
 import { BlobRows } from './blob-rows.ts';
 import { Comparison } from './comparison.ts';
 import type { Finding, VerifyReport } from './finding.ts';
+
+const letCollect = statement(
+  'verify.let-collect',
+  'UPDATE instance SET collection_held = false WHERE collection_held',
+);
 
 /** What is verified, and what may be done about it. */
 export interface VerifyOptions {
@@ -19,7 +25,8 @@ export interface VerifyOptions {
 /**
  * Compares the database with the storage, both ways. A repair never deletes bytes and never drops rows: bytes that
  * nothing knows get a row in quarantine, live blobs whose bytes are missing or wrong become *damaged*, so that the
- * next push heals them, and damaged ones that are whole become live again.
+ * next push heals them, and damaged ones that are whole become live again. Then everything in the storage has a row, and
+ * collection, which a restore holds, goes on.
  */
 export async function verifyContent(options: VerifyOptions): Promise<VerifyReport> {
   const { database, store, samplePercent, signal } = options;
@@ -37,6 +44,7 @@ export async function verifyContent(options: VerifyOptions): Promise<VerifyRepor
     signal.throwIfAborted();
     await repair(rows, finding);
   }
+  await database.run(letCollect);
   return { ...report, repair: 'done' };
 }
 
