@@ -1,5 +1,3 @@
-import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type {
   Appender,
   AppenderOptions,
@@ -24,6 +22,7 @@ import { S3Appender } from './s3-appender.ts';
 import { createClient } from './s3-client.ts';
 import type { S3Connection } from './s3-connection.ts';
 import { defaultBufferBytes, defaultSizes, type S3Options } from './s3-options.ts';
+import { UrlSigner } from './url-signer.ts';
 
 /** Objects of a bucket of S3, or of a server that is compatible with it. */
 export class S3Driver implements StorageDriver {
@@ -32,8 +31,7 @@ export class S3Driver implements StorageDriver {
   readonly #options: S3Options;
   readonly #bucket: S3Bucket;
   readonly #pool: PartPool;
-  /** Signs URLs for clients, and sends nothing. */
-  readonly #signer: S3Client;
+  readonly #signer: UrlSigner;
   #connection: Promise<S3Connection> | undefined;
 
   constructor(options: S3Options) {
@@ -41,10 +39,11 @@ export class S3Driver implements StorageDriver {
     this.#options = options;
     this.#bucket = new S3Bucket(createClient(options, 'WHEN_SUPPORTED'), { name: bucket, prefix });
     const { redirectEndpoint } = options;
-    this.#signer =
+    const client =
       redirectEndpoint === undefined
         ? this.#bucket.client
         : createClient({ ...options, endpoint: redirectEndpoint }, 'WHEN_SUPPORTED');
+    this.#signer = new UrlSigner(client, this.#bucket.at(''));
     this.#pool = new PartPool(bufferBytes, sizes?.part ?? defaultSizes.part);
   }
 
@@ -68,9 +67,8 @@ export class S3Driver implements StorageDriver {
     assertStorageKey(key);
     const { redirectSeconds } = this.#options;
     if (redirectSeconds === undefined) return undefined;
-    const request = new GetObjectCommand(this.#bucket.at(key));
     const redirect = await this.#bucket.about('sign a URL of', key, () =>
-      getSignedUrl(this.#signer, request, { expiresIn: redirectSeconds }),
+      this.#signer.sign(key, redirectSeconds),
     );
     return { redirect };
   }

@@ -25,6 +25,8 @@ export interface S3Options {
 export interface S3Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Of credentials that expire. */
+  readonly sessionToken?: string;
 }
 
 /** Sizes in bytes, unless said otherwise. Parts of one upload are equal but for the last: some servers insist. */
