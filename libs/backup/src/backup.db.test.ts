@@ -257,7 +257,7 @@ describe('backup of the database', () => {
     const place = await world.aStorage();
     // in the way of one of ours
     await ask(target, "CREATE FUNCTION remove_edges() RETURNS integer LANGUAGE sql AS 'SELECT 1'");
-    await expect(world.restore(to, target, place)).rejects.toThrow('cannot change return type');
+    await expect(world.restore(to, target, place)).rejects.toThrow('already exists');
     await ask(target, 'DROP FUNCTION remove_edges');
     expect(await ask(target, "SELECT 1 FROM pg_tables WHERE schemaname = 'public'")).toEqual([]);
     await world.restore(to, target, place);

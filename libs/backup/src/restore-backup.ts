@@ -3,16 +3,15 @@ import { readIdentity, writeIdentity } from '@entrepot/content-store/identity';
 import { BulkSession } from '@entrepot/database/bulk-session';
 import type { ConnectionOptions } from '@entrepot/database/connection-options';
 import { AppError } from '@entrepot/errors/app-error';
-import { checkBlobs, openBackup, type CheckedBackup } from './check-backup.ts';
+import { checkBlobs, type CheckedBackup } from './check-backup.ts';
 import { requireEmptyInstance } from './empty-instance.ts';
 import { loadDatabase } from './load-database.ts';
 import { restoreBlobs, type RestoredBlobs } from './restore-blobs.ts';
 
 /** What is restored, and where to. */
 export interface RestoreOptions {
-  readonly from: string;
-  /** The newest complete one unless named. */
-  readonly generation?: string;
+  /** From {@link openBackup}. */
+  readonly backup: CheckedBackup;
   /** Restores although bytes of blobs are lost; those are marked as damaged, and the next push heals them. */
   readonly acceptsLoss: boolean;
   /** Past any pooler. */
@@ -29,7 +28,6 @@ export interface RestoreOptions {
 
 /** What a restore did. */
 export interface RestoreReport {
-  readonly backup: CheckedBackup;
   readonly epoch: number;
   readonly blobs: RestoredBlobs;
   /** Tables of the backup that are none of the product's. */
@@ -44,22 +42,22 @@ export interface RestoreReport {
  * @throws AppError `PRECONDITION` naming what is in the way, `STORAGE_FULL`, `STORAGE_FAILED`, `UNAVAILABLE`.
  */
 export async function restoreBackup(options: RestoreOptions): Promise<RestoreReport> {
-  const { store, acceptsLoss } = options;
-  const backup = await openBackup(options.from, options.generation);
+  const { backup, store, acceptsLoss } = options;
   const session = await BulkSession.open(options.connection, 'restore');
   try {
     await beAlone(session);
     const { instance } = await requireEmptyInstance(session, backup.manifest.migrations);
-    const epoch = await nextEpoch(options, backup, instance);
+    const epoch = await nextEpoch(options, instance);
     if (!acceptsLoss) await checkBlobs(backup);
-    await takeKey(options, backup);
+    await takeKey(options);
+    await store.driver.probe();
     const blobs = await restoreBlobs(store, backup, acceptsLoss);
     await session.query('BEGIN');
     const strangeTables = await loadDatabase(session, backup, { epoch, damaged: blobs.lost });
     // a storage that belongs to the database of a moment ago is accepted by the next restore; the other way round not
     await writeIdentity(store, { instance: backup.manifest.instance, format: 1, epoch });
     await session.query('COMMIT');
-    return { backup, epoch, blobs, strangeTables };
+    return { epoch, blobs, strangeTables };
   } finally {
     await session.close();
   }
@@ -73,7 +71,7 @@ async function beAlone(session: BulkSession): Promise<void> {
   throw new AppError('CONFLICT', 'another restore into this database is running: wait until it has ended');
 }
 
-async function takeKey({ takeKey: take }: RestoreOptions, backup: CheckedBackup): Promise<void> {
+async function takeKey({ takeKey: take, backup }: RestoreOptions): Promise<void> {
   const { check, file } = backup.manifest.secretKey;
   const { directory, generation } = backup;
   await take(check, file === undefined ? undefined : directory.path(generation, file.path));
@@ -81,8 +79,7 @@ async function takeKey({ takeKey: take }: RestoreOptions, backup: CheckedBackup)
 
 /** The epoch after the restore: beyond that of the backup, and of the storage. */
 async function nextEpoch(
-  { store, place }: RestoreOptions,
-  { manifest }: CheckedBackup,
+  { store, place, backup: { manifest } }: RestoreOptions,
   own: string | undefined,
 ): Promise<number> {
   const found = await readIdentity(store);

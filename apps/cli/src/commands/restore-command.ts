@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { openBackup, type CheckedBackup } from '@entrepot/backup/check-backup';
 import { restoreBackup, type RestoreReport } from '@entrepot/backup/restore-backup';
 import { AppError } from '@entrepot/errors/app-error';
 import { SecretBox } from '@entrepot/identity/secret-box';
@@ -22,21 +23,21 @@ const mostShown = 200;
 /** Restores a backup into an instance without content that no server runs on. Returns 3 when blobs were lost. */
 export async function restoreCommand(config: Config, args: RestoreArguments): Promise<number> {
   const output = createOutput({ ...config, logLevel: 'warn' });
-  const { from, generation, acceptsLoss } = args;
+  // a wrong path is found before there is a data directory
+  const backup = await openBackup(args.from, args.generation);
   const { report, place } = await withServer(config, output, async ({ connection, dataDir }) => {
     const storage = await openStorage(config, dataDir);
     await storage.store.driver.probe();
     const restored = await restoreBackup({
-      from,
-      acceptsLoss,
+      backup,
+      acceptsLoss: args.acceptsLoss,
       connection,
       ...storage,
-      ...(generation === undefined ? {} : { generation }),
       takeKey: (check, keyFile) => takeKey(config.secretKey, secretKeyFile(dataDir), { check, keyFile }),
     });
     return { report: restored, place: storage.place };
   });
-  output.say(describe(report, place));
+  output.say(describe(backup, report, place));
   return report.blobs.lost.length === 0 ? 0 : 3;
 }
 
@@ -64,8 +65,11 @@ async function takeKey(
   await writePrivateFile(target, `${key}\n`);
 }
 
-function describe({ backup, epoch, blobs, strangeTables }: RestoreReport, place: string): string {
-  const { manifest, generation } = backup;
+function describe(
+  { manifest, generation }: CheckedBackup,
+  { epoch, blobs, strangeTables }: RestoreReport,
+  place: string,
+): string {
   const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0);
   const lines = [
     `${generation} is restored: ${rows} rows; ${blobs.copied} blobs (${blobs.copiedBytes} bytes) copied to ${place}, ` +

@@ -8,8 +8,9 @@ import { BulkSession } from '@entrepot/database/bulk-session';
 import type { ConnectionOptions } from '@entrepot/database/connection-options';
 import { digestOfHash, type Digest } from '@entrepot/oci/digest';
 import { FilesystemDriver } from '@entrepot/storage/filesystem/filesystem-driver';
+import { openBackup, type CheckedBackup } from '../check-backup.ts';
 import { createBackup, type BackupOptions, type BackupReport } from '../create-backup.ts';
-import { restoreBackup, type RestoreOptions, type RestoreReport } from '../restore-backup.ts';
+import { restoreBackup, type RestoreReport } from '../restore-backup.ts';
 import { listTables, quote } from '../tables.ts';
 
 /** A storage in a directory of its own. */
@@ -61,18 +62,13 @@ export class BackupWorld {
     from: string,
     connection: ConnectionOptions,
     { store, root }: TestStorage,
-    more: Partial<RestoreOptions> = {},
-  ): Promise<RestoreReport> {
+    more: { readonly acceptsLoss?: boolean; readonly generation?: string } = {},
+  ): Promise<RestoreReport & { readonly backup: CheckedBackup }> {
+    const backup = await openBackup(from, more.generation);
     const takeKey = async (): Promise<void> => undefined;
-    return await restoreBackup({
-      from,
-      connection,
-      store,
-      place: root,
-      acceptsLoss: false,
-      takeKey,
-      ...more,
-    });
+    const { acceptsLoss = false } = more;
+    const options = { backup, connection, store, place: root, acceptsLoss, takeKey };
+    return { ...(await restoreBackup(options)), backup };
   }
 
   async remove(): Promise<void> {
