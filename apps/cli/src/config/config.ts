@@ -149,6 +149,10 @@ export const configSchema = z
   })
   .superRefine((config, context) => {
     checkS3Settings(config, context);
+    if (config.databaseDirectUrl !== undefined && config.databaseUrl === undefined) {
+      const message = 'is the way past ENTREPOT_DATABASE_URL, which is missing';
+      context.addIssue({ code: 'custom', path: ['databaseDirectUrl'], message });
+    }
     if ((config.tlsCertFile === undefined) === (config.tlsKeyFile === undefined)) return;
     const missing = config.tlsCertFile === undefined ? 'tlsCertFile' : 'tlsKeyFile';
     context.addIssue({

@@ -78,6 +78,12 @@ describe('loadConfig', () => {
     },
   );
 
+  it('says that the way past a pooler is none without a pooler', () => {
+    expect(problemsOf({ ENTREPOT_DATABASE_DIRECT_URL: 'postgresql://db/entrepot' })).toEqual([
+      'ENTREPOT_DATABASE_DIRECT_URL is the way past ENTREPOT_DATABASE_URL, which is missing',
+    ]);
+  });
+
   it('says how a URL of Redis is written', () => {
     expect(problemsOf({ ENTREPOT_REDIS_URL: 'redis+sentinel://a:26379' })).toEqual([
       expect.stringMatching(/^ENTREPOT_REDIS_URL must be redis:.*redis\+sentinel:.*\/primary/),
