@@ -13,7 +13,7 @@ describe('pace', () => {
   it('takes less when batches are slow, but never stops', () => {
     const pace = new Pace();
     for (let batch = 0; batch < 20; batch++) pace.learn(pace.rows, 100);
-    expect(pace.rows).toBe(10);
+    expect(pace.rows).toBe(25);
   });
 
   it('rests as long as its share says', () => {

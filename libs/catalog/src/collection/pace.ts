@@ -1,6 +1,6 @@
 const longestMs = 20;
 const mostRows = 200;
-const fewestRows = 10;
+const fewestRows = 25;
 
 /** What {@link Pace} may be told. */
 export interface PaceOptions {
