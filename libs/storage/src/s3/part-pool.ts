@@ -93,8 +93,8 @@ export class PartPool {
     if (!this.#lent.delete(loan)) return;
     this.#offers.delete(loan);
     this.#lentBytes -= loan.bytes.length;
+    // memory of another size is left to the collector: a request that was refused early may still be sending it
     if (loan.bytes.length === this.#recycled) this.#free.push(loan.bytes);
-    else freeMemory(loan.bytes);
     this.#serve();
   }
 
@@ -145,13 +145,8 @@ export class PartPool {
     this.#timer = undefined;
     if (this.#lentBytes > 0 || this.#free.length === 0) return;
     this.#timer = setTimeout(() => {
-      while (this.#free.length > 0) freeMemory(this.#free.pop());
+      this.#free = [];
     }, keepMs);
     this.#timer.unref();
   }
-}
-
-/** Gives memory back at once: left to the collector, to which a buffer is a few words, it would stay for long. */
-function freeMemory(bytes: Buffer | undefined): void {
-  if (bytes?.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0);
 }
