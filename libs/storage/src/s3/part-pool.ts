@@ -118,7 +118,7 @@ export class PartPool {
       this.#lentBytes + size + this.#free.length * this.#recycled > this.#limit &&
       this.#free.length > 0
     ) {
-      freeMemory(this.#free.pop());
+      this.#free.pop();
     }
     const loan = new PartLoan(this, kept ?? Buffer.allocUnsafeSlow(size));
     this.#lent.add(loan);
