@@ -19,6 +19,7 @@ describe.skipIf(missing.length > 0)(titleOf('collection by services', missing), 
 
   beforeAll(async () => {
     services = await startServices({
+      ENTREPOT_DRAIN_SECONDS: '0',
       ENTREPOT_COLLECT_MINUTES: '0',
       ENTREPOT_COLLECT_REVIEW_DELAY_HOURS: '0',
       ENTREPOT_COLLECT_QUARANTINE_HOURS: '0',
