@@ -6,6 +6,7 @@ describe('nearestName', () => {
   it.each([
     ['ENTREPOT_PORT', 'ENTREPOT_HTTP_PORT'],
     ['ENTREPOT_HOST', 'ENTREPOT_HTTP_HOST'],
+    ['ENTREPOT_DTA', 'ENTREPOT_DATA'],
     ['ENTREPOT_HTP_HOST', 'ENTREPOT_HTTP_HOST'],
     ['ENTREPOT_DATA_DIR', 'ENTREPOT_DATA'],
     ['ENTREPOT_STORAGE_DIR', 'ENTREPOT_STORAGE_DIRECTORY'],
@@ -18,6 +19,7 @@ describe('nearestName', () => {
 
   it('is none where nothing is near', () => {
     expect(nearestName('ENTREPOT_FROBNICATION', knownNames())).toBeUndefined();
+    expect(nearestName('ENTREPOT_FROB', knownNames())).toBeUndefined();
     expect(nearestName('foo', ['help', 'serve'])).toBeUndefined();
   });
 

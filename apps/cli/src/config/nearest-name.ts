@@ -6,6 +6,8 @@ interface Ranked {
   /** Words that both have count twice, those that one of them abbreviates once. */
   readonly shared: number;
   readonly distance: number;
+  /** Letters of the words that only the name has. */
+  readonly strange: number;
 }
 
 /**
@@ -20,16 +22,18 @@ export function nearestName(name: string, candidates: readonly string[]): string
   if (best === undefined) return undefined;
   // a longer form of the best one, such as its _FILE, is no rival of it
   const rival = ranked.find(({ candidate }) => !candidate.startsWith(best.candidate));
-  const isNear = best.distance <= Math.min(farthest, name.length / 2);
+  const isNear = best.distance <= Math.min(farthest, best.strange / 2);
   const isAlone = best.shared > (rival?.shared ?? 0);
   return isNear || isAlone ? best.candidate : undefined;
 }
 
 function rank(name: string, candidate: string): Ranked {
   const others = wordsOf(candidate);
-  const shared = wordsOf(name).map((word) => Math.max(...others.map((other) => likeness(word, other))));
+  const words = wordsOf(name);
+  const shared = words.map((word) => Math.max(...others.map((other) => likeness(word, other))));
   const distance = editDistance(name, candidate);
-  return { candidate, shared: shared.reduce((sum, each) => sum + each, 0), distance };
+  const strange = words.filter((word) => !others.includes(word)).join('').length;
+  return { candidate, strange, shared: shared.reduce((sum, each) => sum + each, 0), distance };
 }
 
 function wordsOf(name: string): string[] {
