@@ -174,11 +174,21 @@ export class Entrepot {
     if (answer.status !== 201) throw new Error(`project ${name}: ${answer.status} ${await answer.text()}`);
   }
 
-  /** Asks the embedded database, through its socket. */
-  async sql<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+  /** The directory of the socket of the embedded database. */
+  get databaseHost(): string {
     const host = this.#postmasterFile()[4];
     if (host === undefined) throw new Error('PostgreSQL is not running');
-    const client = new pg.Client({ host, port: 5432, user: 'entrepot', database: 'entrepot' });
+    return host;
+  }
+
+  /** Asks the embedded database, through its socket. */
+  async sql<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    const client = new pg.Client({
+      host: this.databaseHost,
+      port: 5432,
+      user: 'entrepot',
+      database: 'entrepot',
+    });
     await client.connect();
     try {
       return (await client.query<Row>(text, values)).rows;

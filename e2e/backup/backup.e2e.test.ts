@@ -158,6 +158,22 @@ describe('entrepot backup and restore', () => {
     await pullAll(await startOn(target), [push]);
   });
 
+  it('restores into a database of the operator', async () => {
+    const to = join(newDirectory(), 'backups');
+    const push = await pusher.pushImage('outside', layerBytes);
+    await backUp(to);
+    await entrepot.sql('CREATE DATABASE outside');
+    const host = encodeURIComponent(entrepot.databaseHost);
+    const outside = { ENTREPOT_DATABASE_URL: `postgresql://entrepot@localhost/outside?host=${host}` };
+    const target = newDirectory();
+    const restore = () => runEntrepot(['restore', '--from', to], { ENTREPOT_DATA: target, ...outside });
+    expect((await restore()).output).toContain('is restored');
+    const second = await startOn(target, outside);
+    await pullAll(second, [push]);
+    await second.stop();
+    expect((await restore()).output).toContain('a restore overwrites nothing');
+  });
+
   it('says in one sentence what is in the way', async () => {
     const to = join(newDirectory(), 'backups');
     await backUp(to);

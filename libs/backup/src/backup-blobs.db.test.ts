@@ -208,6 +208,24 @@ describe('backup of the blobs', () => {
     expect(await stateOf(target.connection, digest)).toBe('live');
   });
 
+  it('is not complete when its session is lost, since collection may have gone on', async () => {
+    await aBlob();
+    const to = world.newPath();
+    const { store } = storage;
+    const read = store.read.bind(store);
+    store.read = async (...args) => {
+      await test.database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'entrepot backup'",
+      );
+      return await read(...args);
+    };
+    const backup = world.backUp(test.connection, undefined, { to, blobs: { store, files: undefined } });
+    await expect(backup).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(world.restore(to, target.connection, await world.aStorage())).rejects.toMatchObject({
+      message: expect.stringContaining('no complete generation'),
+    });
+  });
+
   it('keeps what was live when it began, while collection runs', async () => {
     const digest = await aBlob();
     await test.database.query('DELETE FROM repository_blob');

@@ -35,6 +35,13 @@ const grammar = z.object({
     file: file.optional(),
   }),
   tables: z.array(table),
+  partitions: z.array(
+    z.object({
+      name: z.string(),
+      table: z.string(),
+      bound: z.string().regex(/^FOR VALUES FROM \('[^']*'\) TO \('[^']*'\)$/),
+    }),
+  ),
   sequences: z.array(z.object({ name: z.string(), value: z.int() })),
   /** The blobs that it has; not there when it was made without. */
   blobs: z

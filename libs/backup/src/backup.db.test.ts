@@ -219,6 +219,22 @@ describe('backup of the database', () => {
     for (const session of sessions.splice(0)) await session.close();
   });
 
+  it('has the same partitions', async () => {
+    await test.database.query(
+      "CREATE TABLE audit_log_2026_11 PARTITION OF audit_log FOR VALUES FROM ('2026-11-01Z') TO ('2026-12-01Z')",
+    );
+    await test.database.query(
+      `INSERT INTO audit_log (actor, operation, resource_type, resource, happened_at)
+       VALUES ('a', 'create', 'project', 'r', '2026-11-30T23:59:59Z'), ('a', 'create', 'project', 'r', '2026-12-01Z')`,
+    );
+    const { to } = await world.backUp(test.connection, storage);
+    const rows = await ask(
+      await restored(to),
+      'SELECT tableoid::regclass::text AS part FROM audit_log ORDER BY id',
+    );
+    expect(rows).toEqual([{ part: 'audit_log_2026_11' }, { part: 'audit_log_default' }]);
+  });
+
   it('leaves out tables that others have put beside ours, and says so', async () => {
     await test.database.query('CREATE TABLE "of the operator" (id integer)');
     const { to } = await world.backUp(test.connection, storage);

@@ -59,6 +59,9 @@ async function loadRows(
   const names = tables.map(({ name }) => quote(name));
   // what steps and the first start made is in the backup too
   await session.query(`TRUNCATE ${names.join(', ')}, upload`);
+  for (const { name, table, bound } of backup.manifest.partitions) {
+    await session.query(`CREATE TABLE IF NOT EXISTS ${quote(name)} PARTITION OF ${quote(table)} ${bound}`);
+  }
   for (const name of names) await session.query(`ALTER TABLE ${name} DISABLE TRIGGER USER`);
   for (const { name } of await sortByDependency(session, tables)) {
     const table = saved.get(name);

@@ -5,7 +5,15 @@ import type { BackupDirectory } from './backup-directory.ts';
 import { writeCompressed } from './backup-files.ts';
 import type { BackupManifest, SavedFile, SavedTable } from './backup-manifest.ts';
 import { selectBlobs } from './blob-list.ts';
-import { leftOut, listSequences, listTables, quote, textFormats, type Table } from './tables.ts';
+import {
+  leftOut,
+  listPartitions,
+  listSequences,
+  listTables,
+  quote,
+  textFormats,
+  type Table,
+} from './tables.ts';
 
 /** Where a snapshot goes. */
 export interface SnapshotTarget {
@@ -17,7 +25,7 @@ export interface SnapshotTarget {
 /** What was written of the database. */
 export type SavedDatabase = Pick<
   BackupManifest,
-  'instance' | 'epoch' | 'server' | 'migrations' | 'tables' | 'sequences'
+  'instance' | 'epoch' | 'server' | 'migrations' | 'tables' | 'partitions' | 'sequences'
 > & {
   readonly keyCheck: string;
   readonly blobList: SavedFile | undefined;
@@ -29,6 +37,7 @@ export async function saveDatabase(session: BulkSession, target: SnapshotTarget)
   await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const instance = await readInstance(session);
   const migrations = [...(await listAppliedMigrations(session))];
+  const partitions = [...(await listPartitions(session))];
   const tables: SavedTable[] = [];
   for (const table of await listTables(session)) {
     if (!leftOut.has(table.name)) tables.push(await saveTable(session, table, target));
@@ -39,7 +48,7 @@ export async function saveDatabase(session: BulkSession, target: SnapshotTarget)
   // sequences do not wait for transactions: what they say now is not below any row of the snapshot
   const sequences = [...(await listSequences(session))];
   await session.query('COMMIT');
-  return { ...instance, migrations, tables, sequences, blobList };
+  return { ...instance, migrations, tables, partitions, sequences, blobList };
 }
 
 /** Whose database it is. */

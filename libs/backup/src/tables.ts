@@ -6,6 +6,13 @@ export interface Table {
   readonly columns: readonly string[];
 }
 
+/** A part of a table, and which rows it holds, in SQL. */
+export interface Partition {
+  readonly name: string;
+  readonly table: string;
+  readonly bound: string;
+}
+
 /** A sequence that has been used, and the last value that it gave. */
 export interface Sequence {
   readonly name: string;
@@ -31,6 +38,15 @@ export async function listTables(session: BulkSession): Promise<readonly Table[]
       SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
     ${ours} ORDER BY c.relname`);
+}
+
+/** The partitions of the schema beside the default ones, which the steps of the schema make. */
+export async function listPartitions(session: BulkSession): Promise<readonly Partition[]> {
+  return await session.query<Partition>(`
+    SELECT c.relname AS name, t.relname AS table, pg_get_expr(c.relpartbound, c.oid) AS bound
+    FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid JOIN pg_class t ON t.oid = i.inhparent
+    WHERE c.relispartition AND c.relkind = 'r' AND c.relnamespace = to_regnamespace(current_schema())
+      AND pg_get_expr(c.relpartbound, c.oid) <> 'DEFAULT' ORDER BY c.relname`);
 }
 
 /** The sequences of the schema that have been used. */

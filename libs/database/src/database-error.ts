@@ -52,7 +52,7 @@ export function isConnectionLost(error: unknown): boolean {
   if (state !== undefined) return lostConnection.has(state);
   return (
     error instanceof Error &&
-    /Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout/.test(
+    /Connection terminated|not queryable|timeout exceeded when trying to connect|timeout expired|Query read timeout/.test(
       error.message,
     )
   );
