@@ -84,6 +84,21 @@ describe.skipIf(missing.length > 0)(`S3 that is hard to reach ${missing.join(', 
     proxy.cut = () => 'none';
   });
 
+  it('does not wait for long for a server that says nothing', async () => {
+    const { driver } = open({ answerMs: 200 });
+    proxy.cut = () => 'silence';
+    const refusal = {
+      code: 'STORAGE_FAILED',
+      message: expect.stringContaining('the server does not answer') as string,
+    };
+    await Promise.all([
+      expect(driver.stat('object')).rejects.toMatchObject(refusal),
+      expect(readAll(driver, 'object')).rejects.toMatchObject(refusal),
+      expect(driver.probe()).rejects.toMatchObject(refusal),
+    ]);
+    proxy.cut = () => 'none';
+  });
+
   it.each([
     ['no such bucket', { bucket: 'entrepot-absent' }, 'there is no such bucket'],
     [

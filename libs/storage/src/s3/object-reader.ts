@@ -78,6 +78,7 @@ class ObjectReading {
             ...(isWhole ? {} : { Range: `bytes=${this.#at}-${last}` }),
             ...(this.#etag === undefined ? {} : { IfMatch: this.#etag }),
           }),
+          this.#bucket.brief,
         );
         this.#etag = etag;
         return body instanceof Readable ? body : 'whole';

@@ -23,6 +23,8 @@ const removalMs = 30_000;
 export interface BucketPlace {
   readonly name: string;
   readonly prefix: string;
+  /** How long one attempt waits for the answer to a question, in milliseconds. */
+  readonly answerMs: number;
 }
 
 /** An object of the bucket, as the requests of the SDK name it. */
@@ -44,6 +46,11 @@ export class S3Bucket {
   constructor(client: S3Client, place: BucketPlace) {
     this.client = client;
     this.#place = place;
+  }
+
+  /** What a request is sent with that asks for little. */
+  get brief(): { readonly requestTimeout: number } {
+    return { requestTimeout: this.#place.answerMs };
   }
 
   /** The same bucket by another client. */
@@ -149,7 +156,7 @@ export class S3Bucket {
   async assertListable(): Promise<void> {
     const { Bucket: bucket, Key: prefix } = this.at('~');
     await this.about('list', '', () =>
-      this.client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 })),
+      this.client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }), this.brief),
     );
   }
 
@@ -161,7 +168,7 @@ export class S3Bucket {
     do {
       const request = { Bucket: bucket, Prefix: from, ...(after && { ContinuationToken: after }) };
       const page = await this.about('list', prefix, () =>
-        this.client.send(new ListObjectsV2Command(request)),
+        this.client.send(new ListObjectsV2Command(request), this.brief),
       );
       for (const { Key: key = '', Size: size = 0, LastModified: modifiedAt } of page.Contents ?? []) {
         yield { key: key.slice(own), size, modifiedAt: modifiedAt ?? new Date(0) };
@@ -221,7 +228,7 @@ export class S3Bucket {
   #head(key: string): Promise<HeadObjectCommandOutput | undefined> {
     return this.about('look at', key, async () => {
       try {
-        return await this.client.send(new HeadObjectCommand(this.at(key)));
+        return await this.client.send(new HeadObjectCommand(this.at(key)), this.brief);
       } catch (error) {
         if (isStatus(error, 404)) return undefined;
         throw error;

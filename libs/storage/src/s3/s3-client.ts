@@ -32,6 +32,8 @@ export function createClient(options: S3Options, checksums: ChecksumMode): S3Cli
     requestHandler: {
       connectionTimeout: connectMs,
       socketTimeout: silenceMs,
+      // of those requests that say how long they wait for an answer
+      throwOnRequestTimeout: true,
       httpAgent: new HttpAgent({ keepAlive: true, maxSockets: Infinity }),
       httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: Infinity }),
     },

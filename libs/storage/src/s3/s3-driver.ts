@@ -21,7 +21,7 @@ import { resumeAppender } from './resume-appender.ts';
 import { S3Appender } from './s3-appender.ts';
 import { createClient } from './s3-client.ts';
 import type { S3Connection } from './s3-connection.ts';
-import { defaultBufferBytes, defaultSizes, type S3Options } from './s3-options.ts';
+import { defaultAnswerMs, defaultBufferBytes, defaultSizes, type S3Options } from './s3-options.ts';
 import { UrlSigner } from './url-signer.ts';
 
 /** Objects of a bucket of S3, or of a server that is compatible with it. */
@@ -36,8 +36,9 @@ export class S3Driver implements StorageDriver {
 
   constructor(options: S3Options) {
     const { bucket, prefix = '', bufferBytes = defaultBufferBytes, sizes } = options;
+    const { answerMs = defaultAnswerMs } = options;
     this.#options = options;
-    this.#bucket = new S3Bucket(createClient(options, 'WHEN_SUPPORTED'), { name: bucket, prefix });
+    this.#bucket = new S3Bucket(createClient(options, 'WHEN_SUPPORTED'), { name: bucket, prefix, answerMs });
     const { redirectEndpoint } = options;
     const client =
       redirectEndpoint === undefined

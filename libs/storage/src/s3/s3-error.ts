@@ -16,6 +16,9 @@ const fixes: Readonly<Record<string, string>> = {
   NotImplemented: 'the server lacks this operation: use one that is compatible with S3',
   ECONNREFUSED: 'nothing listens at the endpoint: start the server, or correct the endpoint',
   ENOTFOUND: 'the host name of the endpoint is unknown: correct it',
+  ECONNRESET: 'the connection was cut: check the server and the network',
+  EAI_AGAIN: 'the host name of the endpoint could not be looked up: check the name server',
+  ETIMEDOUT: 'the server does not answer: check it and the network',
   TimeoutError: 'the server does not answer: check it and the network',
   QuotaExceeded: 'the quota is used up: raise it or free space',
 };

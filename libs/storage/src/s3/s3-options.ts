@@ -17,6 +17,8 @@ export interface S3Options {
   readonly redirectEndpoint?: string | undefined;
   /** Bytes of part buffers that all appenders hold together. */
   readonly bufferBytes?: number | undefined;
+  /** How long one of five attempts waits for the answer to what asks for little, in milliseconds. */
+  readonly answerMs?: number | undefined;
   /** Sizes that tests make smaller. */
   readonly sizes?: Partial<S3Sizes> | undefined;
 }
@@ -54,3 +56,6 @@ export const defaultSizes: S3Sizes = {
 
 /** What all appenders of a process hold, unless told otherwise, in bytes. */
 export const defaultBufferBytes: number = 48 * mebibyte;
+
+/** How long an attempt to look, list or begin to read waits for its answer, in milliseconds. */
+export const defaultAnswerMs = 15_000;

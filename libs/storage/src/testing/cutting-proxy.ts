@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ObjectServer } from './object-server.ts';
 
-/** What the proxy does to a request: lets it through, drops its answer, or cuts its answer after some bytes. */
-export type Cut = 'none' | 'answer' | { readonly afterBytes: number };
+/** What the proxy does to a request: lets it through, drops its answer, never answers, or cuts its answer after some bytes. */
+export type Cut = 'none' | 'answer' | 'silence' | { readonly afterBytes: number };
 
 /** A proxy in front of a server that loses answers, as networks do; the server has done what it was asked. */
 export class CuttingProxy implements ObjectServer {
@@ -38,6 +38,7 @@ export class CuttingProxy implements ObjectServer {
 
   #pass(message: IncomingMessage, answer: ServerResponse): void {
     const cut = this.cut(message);
+    if (cut === 'silence') return;
     const { hostname, port } = this.#behind;
     const { method, url, headers } = message;
     // the host is signed, and stays the one that the client used
