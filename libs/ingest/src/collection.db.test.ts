@@ -11,7 +11,7 @@ import { digestOf, type Place, type PushProcess } from './testing/push-process.t
 /** Rounds of the property; the command of CONTRIBUTING.md runs thousands. */
 const rounds = Number(process.env['ENTREPOT_TEST_ROUNDS'] ?? 200);
 const seed = Number(process.env['ENTREPOT_TEST_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
-const leaseSeconds = 0.02;
+const leaseSeconds = 0.04;
 const stepsPerClient = 5;
 const tags = [tagName('one'), tagName('two')];
 
@@ -119,7 +119,7 @@ describe('whatever is pushed, deleted, collected, paused and killed at once', ()
 
   async function playRound(): Promise<void> {
     const round = aRound();
-    world.faults = { pause: 0.15, longestPauseMs: 40, crash: 0.03 };
+    world.faults = { pause: 0.15, longestPauseMs: 60, crash: 0.03 };
     const enough = new AbortController();
     const collecting = world.collect(enough.signal);
     const clients = world.processes.flatMap((each) => [act(each, round), act(each, round)]);

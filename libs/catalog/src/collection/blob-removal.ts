@@ -2,7 +2,7 @@ import type { Database } from '@entrepot/database/database';
 import { digestFromBytes, digestToBytes } from '@entrepot/database/digest-bytes';
 import { statement } from '@entrepot/database/statement';
 import type { Digest } from '@entrepot/oci/digest';
-import { adoptBytes } from './adopt-bytes.ts';
+import { adoptBytes, type LateBytes } from './adopt-bytes.ts';
 import type { DoomedBlob } from './blob-reviews.ts';
 import { healBlob, type ReadableBytes } from './heal-blob.ts';
 import { reviewBatch } from './review-batch.ts';
@@ -38,14 +38,14 @@ const uncount = statement(
   'blob-removal.uncount',
   `WITH gone AS (
      DELETE FROM project_blob p USING blob b
-     WHERE p.blob_id = ANY ($1) AND b.id = p.blob_id AND b.state = 'deleting' AND b.lease_owner = $2
+     WHERE p.blob_id = ANY ($1) AND b.id = p.blob_id AND b.state = 'deleting' AND b.lease_owner = $2 AND b.lease_until > now()
      RETURNING p.project_id, b.size
    ) INSERT INTO usage_delta (project_id, bytes) SELECT project_id, -sum(size) FROM gone GROUP BY project_id`,
 );
 const forget = statement<{ id: number }>(
   'blob-removal.forget',
   `WITH gone AS (
-     DELETE FROM blob WHERE id = ANY ($1) AND state = 'deleting' AND lease_owner = $2 RETURNING id
+     DELETE FROM blob WHERE id = ANY ($1) AND state = 'deleting' AND lease_owner = $2 AND lease_until > now() RETURNING id
    ), reviewed AS (
      DELETE FROM blob_review v USING gone g WHERE v.blob_id = g.id
    ) SELECT id FROM gone`,
@@ -77,14 +77,14 @@ export async function removeBlobs(
     await database.run(uncount, [ids, lease]);
     return await database.run(forget, [ids, lease]);
   });
-  for (const blob of doomed) if (!mine.has(blob.digest)) await setRight(database, bytes, blob);
+  for (const blob of doomed) if (!mine.has(blob.digest)) await setRight(database, bytes, { ...blob, lease });
   const freed = doomed.filter(({ digest }) => gone.has(digest));
   return { removed: removed.length, bytes: freed.reduce((sum, { size }) => sum + size, 0) };
 }
 
 /** Bytes that were in the hands of a process which had lost its lease: others may have looked for them meanwhile. */
-async function setRight(database: Database, bytes: BlobBytes, { digest, size }: DoomedBlob): Promise<void> {
-  await healBlob(database, bytes, digest);
+async function setRight(database: Database, bytes: BlobBytes, late: LateBytes): Promise<void> {
+  await healBlob(database, bytes, late.digest);
   // whoever removed the row may have found no bytes
-  if ((await bytes.stat(digest)) !== undefined) await adoptBytes(database, digest, size);
+  if ((await bytes.stat(late.digest)) !== undefined) await adoptBytes(database, late);
 }

@@ -38,7 +38,7 @@ export async function recoverTrash(database: Database, bytes: TrashBytes): Promi
     if (blob === undefined || blob.state === 'deleting') await bytes.removeTrash(trashed);
     else {
       await bytes.restoreTrash(trashed);
-      await adoptBytes(database, trashed.digest, blob.size);
+      await adoptBytes(database, { ...trashed, size: blob.size });
       await healBlob(database, bytes, trashed.digest);
     }
   }

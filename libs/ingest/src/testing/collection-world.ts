@@ -22,6 +22,8 @@ interface Reference {
 
 const references = `SELECT e.manifest_id, b.digest, b.size FROM manifest_blob e
   JOIN manifest m ON m.id = e.manifest_id AND m.live JOIN blob b ON b.id = e.blob_id`;
+// long enough for whatever else the machine does
+const longLeaseSeconds = 60;
 const noFaults: Faults = { pause: 0, longestPauseMs: 0, crash: 0 };
 
 /**
@@ -87,7 +89,9 @@ export class CollectionWorld {
     for (;;) {
       for (const table of ['link_review', 'manifest_review', 'blob_review'])
         await this.#database.query(`UPDATE ${table} SET review_after = now() WHERE review_after > now()`);
-      const { looked } = await this.#collector(0).run({ signal: new AbortController().signal });
+      const { looked } = await this.#collector(0, longLeaseSeconds).run({
+        signal: new AbortController().signal,
+      });
       if (looked === 0) return;
     }
   }
@@ -160,11 +164,11 @@ export class CollectionWorld {
     return driver;
   }
 
-  #collector(index: number): Collector {
+  #collector(index: number, leaseSeconds = this.#windows.leaseSeconds): Collector {
     return new Collector({
       database: this.#databases[index] ?? this.#database,
       bytes: new ContentStore(this.#driver(index)),
-      windows: this.#windows,
+      windows: { ...this.#windows, leaseSeconds },
       checkStorage: async () => undefined,
       pace: { share: 1 },
     });
