@@ -3,6 +3,7 @@ import { digestFromBytes, digestToBytes } from '@entrepot/database/digest-bytes'
 import { statement } from '@entrepot/database/statement';
 import type { Digest } from '@entrepot/oci/digest';
 import { adoptBytes, type LateBytes } from './adopt-bytes.ts';
+import { isLostReference } from '../catalog-error.ts';
 import type { DoomedBlob } from './blob-reviews.ts';
 import { healBlob, type ReadableBytes } from './heal-blob.ts';
 import { reviewBatch } from './review-batch.ts';
@@ -33,7 +34,7 @@ const confirmed = statement<{ digest: Buffer }>(
   `SELECT digest FROM blob WHERE digest = ANY ($1) AND state = 'deleting' AND lease_owner = $2
    AND lease_until > now() + make_interval(secs => $3 / 2.0)`,
 );
-// what was counted before a link's removal took care of it
+// what was counted before the removal of links took care of it, which a key refuses to leave behind
 const uncount = statement(
   'blob-removal.uncount',
   `WITH gone AS (
@@ -73,13 +74,24 @@ export async function removeBlobs(
     },
   );
   const ids = doomed.filter(({ digest }) => mine.has(digest)).map(({ id }) => id);
-  const removed = await reviewBatch(database, async () => {
-    await database.run(uncount, [ids, lease]);
-    return await database.run(forget, [ids, lease]);
-  });
+  const removed = await forgetRows(database, ids, lease);
   for (const blob of doomed) if (!mine.has(blob.digest)) await setRight(database, bytes, { ...blob, lease });
   const freed = doomed.filter(({ digest }) => gone.has(digest));
-  return { removed: removed.length, bytes: freed.reduce((sum, { size }) => sum + size, 0) };
+  return { removed, bytes: freed.reduce((sum, { size }) => sum + size, 0) };
+}
+
+/** Removes rows whose bytes are gone; returns how many there were. */
+async function forgetRows(database: Database, ids: readonly number[], lease: string): Promise<number> {
+  const removed = async (): Promise<number> => (await database.run(forget, [ids, lease])).length;
+  try {
+    return await reviewBatch(database, removed);
+  } catch (error) {
+    if (!isLostReference(error)) throw error;
+    return await reviewBatch(database, async () => {
+      await database.run(uncount, [ids, lease]);
+      return await removed();
+    });
+  }
 }
 
 /** Bytes that were in the hands of a process which had lost its lease: others may have looked for them meanwhile. */

@@ -246,6 +246,19 @@ describe('collection', () => {
     expect(await store.stat(digest)).toBeUndefined();
   });
 
+  it('takes what is counted for a project along, wherever that was left from', async () => {
+    const digest = await aBlob();
+    await build.blobs.unlink(await build.repositoryId(name), digest);
+    await test.database.query('INSERT INTO project_blob SELECT $1, id FROM blob WHERE digest = $2', [
+      project,
+      digestToBytes(digest),
+    ]);
+    await test.database.query('INSERT INTO usage_delta (project_id, bytes) VALUES ($1, 50)', [project]);
+    await collect();
+    expect(await stateOf(digest)).toBeUndefined();
+    expect(await used()).toBe(0);
+  });
+
   it('goes on with what another process had doomed, once its lease is over', async () => {
     const digest = await aBlob();
     await pass('1 hour');
