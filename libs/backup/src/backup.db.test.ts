@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ContentBuilder,
   repositoryName,
@@ -293,6 +294,20 @@ describe('backup of the database', () => {
     await expect(world.backUp(test.connection, storage, { to })).rejects.toMatchObject({
       message: expect.stringContaining('another instance'),
     });
+  });
+
+  it('waits for a step of the schema that is under way, and has it', async () => {
+    const session = await sessionOf(test.connection);
+    await session.query(
+      'BEGIN; SELECT pg_advisory_xact_lock(7226543210); ALTER TABLE tag ADD COLUMN later integer',
+    );
+    const backup = world.backUp(test.connection, storage);
+    const waiting =
+      "SELECT 1 AS one FROM pg_stat_activity WHERE application_name = 'entrepot backup' AND wait_event = 'advisory'";
+    while ((await ask(test.connection, waiting)).length === 0) await sleep(10);
+    await session.query('COMMIT');
+    const { manifest } = await backup;
+    expect(manifest.tables.find(({ name }) => name === 'tag')?.columns).toContain('later');
   });
 
   it('runs once at a time', async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { BulkSession } from '@entrepot/database/bulk-session';
 import type { ConnectionOptions } from '@entrepot/database/connection-options';
+import { withFixedSchema } from '@entrepot/database/schema-build';
 import { BackupDirectory } from './backup-directory.ts';
 import { translateFileError, writeWhole } from './backup-files.ts';
 import { manifestName, writeManifest, type BackupManifest, type SavedFile } from './backup-manifest.ts';
@@ -68,7 +69,9 @@ async function writeGeneration(
   const createdAt = new Date().toISOString();
   await directory.addGeneration(generation);
   const target = { directory, generation, withBlobs: options.blobs !== undefined };
-  const { blobList, keyCheck, ...database } = await saveDatabase(session, target);
+  const { blobList, keyCheck, ...database } = await withFixedSchema(session, () =>
+    saveDatabase(session, target),
+  );
   const keyFile =
     options.secretKey === undefined ? {} : { file: await saveKey(options.secretKey, directory, generation) };
   const blobs = await saveListed(options.blobs, target, blobList);

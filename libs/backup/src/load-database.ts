@@ -6,7 +6,7 @@ import type { Digest } from '@entrepot/oci/digest';
 import { readCompressed } from './backup-files.ts';
 import type { SavedTable } from './backup-manifest.ts';
 import type { CheckedBackup } from './check-backup.ts';
-import { leftOut, listTables, quote, sortByDependency, textFormats, type Table } from './tables.ts';
+import { leftOut, listTables, quote, sortByDependency, type Table } from './tables.ts';
 
 /** What is loaded beside the rows of the backup. */
 export interface LoadOptions {
@@ -29,7 +29,6 @@ export async function loadDatabase(
   backup: CheckedBackup,
   { epoch, damaged }: LoadOptions,
 ): Promise<readonly string[]> {
-  await session.query(textFormats);
   await runMigrations(session, backup.manifest.migrations);
   const tables = (await listTables(session)).filter(({ name }) => !leftOut.has(name));
   await loadRows(session, backup, tables);

@@ -7,6 +7,7 @@ import { checkBlobs, type CheckedBackup } from './check-backup.ts';
 import { requireEmptyInstance } from './empty-instance.ts';
 import { loadDatabase } from './load-database.ts';
 import { restoreBlobs, type RestoredBlobs } from './restore-blobs.ts';
+import { textFormats } from './tables.ts';
 
 /** What is restored, and where to. */
 export interface RestoreOptions {
@@ -45,6 +46,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRep
   const { backup, store, acceptsLoss } = options;
   const session = await BulkSession.open(options.connection, 'restore');
   try {
+    await session.query(textFormats);
     await beAlone(session);
     const { instance } = await requireEmptyInstance(session, backup.manifest.migrations);
     const epoch = await nextEpoch(options, instance);

@@ -6,7 +6,8 @@ import { listTables, refuseForeignTables } from './database-content.ts';
 import { sqlState, translateDatabaseError } from './database-error.ts';
 import { migrations, type Migration } from './migrations/migrations.ts';
 
-const lock = 7_226_543_210;
+/** The advisory lock under which steps of the schema run. */
+export const schemaLock = 7_226_543_210;
 
 /** Whatever sends statements: a client of pg, or a {@link BulkSession}. */
 interface Statements {
@@ -74,7 +75,7 @@ async function apply(client: pg.Client, migration: Migration): Promise<boolean> 
   for (let attempt = 1; ; attempt++) {
     try {
       await client.query("BEGIN; SET LOCAL lock_timeout = '5s'");
-      await client.query('SELECT pg_advisory_xact_lock($1)', [lock]);
+      await client.query('SELECT pg_advisory_xact_lock($1)', [schemaLock]);
       const { rowCount } = await client.query('SELECT 1 FROM schema_migration WHERE name = $1', [
         migration.name,
       ]);

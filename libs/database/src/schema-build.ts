@@ -1,5 +1,5 @@
 import type { BulkSession } from './bulk-session.ts';
-import { createMigrationTable, runMigration, writeBuiltInRoles } from './migrate.ts';
+import { createMigrationTable, runMigration, schemaLock, writeBuiltInRoles } from './migrate.ts';
 import { migrations } from './migrations/migrations.ts';
 
 /** The steps that the database has, in the order of their names; none when it has no schema. */
@@ -10,6 +10,15 @@ export async function listAppliedMigrations(session: BulkSession): Promise<reado
   if (found?.there !== true) return [];
   const rows = await session.query<{ name: string }>('SELECT name FROM schema_migration ORDER BY name');
   return rows.map(({ name }) => name);
+}
+
+/** Waits for steps that are under way, and does `work` while none can begin, which wait for up to half a minute. */
+export async function withFixedSchema<T>(session: BulkSession, work: () => Promise<T>): Promise<T> {
+  // before the transaction of the work: its snapshot must not be older than what the lock waited for
+  await session.query('SELECT pg_advisory_lock_shared($1)', [schemaLock]);
+  const result = await work();
+  await session.query('SELECT pg_advisory_unlock_shared($1)', [schemaLock]);
+  return result;
 }
 
 /** Those of the steps that this version does not know. */
