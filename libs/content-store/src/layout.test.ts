@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestOfHash } from '@entrepot/oci/digest';
@@ -12,6 +13,8 @@ import {
   uploadKey,
   uploadOfKey,
   type RepositoryLink,
+  trashKey,
+  trashOfKey,
 } from './layout.ts';
 
 const hex = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824';
@@ -104,4 +107,22 @@ describe('layout', () => {
   ])('finds no link in %j', (key) => {
     expect(linkOfKey(`docker/registry/v2/repositories/${key}`)).toBeUndefined();
   });
+});
+
+describe('keys of blobs that are being removed', () => {
+  const lease = '0190163d-8694-739b-aea5-966c26f8ad90';
+
+  it.each(['sha256', 'sha512'] as const)('are told by lease and digest: %s', (algorithm) => {
+    const digest = digestOfHash(algorithm, createHash(algorithm).update('bytes').digest('hex'));
+    const key = trashKey(digest, lease);
+    expect(isStorageKey(key)).toBe(true);
+    expect(trashOfKey(key)).toEqual({ digest, lease });
+  });
+
+  it.each([`${lease}.sha256.xyz`, `lease.sha256.${hex}`, `${lease}.${hex}`, `${lease}.sha256.${hex}.more`])(
+    'are none of %j',
+    (name) => {
+      expect(trashOfKey(`docker/registry/trash/${name}`)).toBeUndefined();
+    },
+  );
 });
