@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { AppError } from '@entrepot/errors/app-error';
 import { digestAlgorithm, digestOfHash, type Digest, type DigestAlgorithm } from '@entrepot/oci/digest';
 import type { Appender, AppenderState, PublishResult } from '@entrepot/storage/driver';
+import { freeChunk } from '@entrepot/storage/free-chunk';
 import type { GatherBudget } from './gather-budget.ts';
 import { blobKey } from './layout.ts';
 
@@ -183,18 +184,5 @@ export class BlobWriter {
 
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
-  }
-}
-
-/**
- * Gives a chunk's memory back now. Each chunk of a body is an ArrayBuffer of its own, and left to the collector every
- * 30 MiB of them make it mark the whole heap: half of the CPU of an upload. Slices of a shared pool are left alone.
- */
-function freeChunk({ buffer, byteLength }: Buffer): void {
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== byteLength) return;
-  try {
-    buffer.transfer(0);
-  } catch {
-    // memory that can not be detached, of a WebAssembly for one, is left to the collector
   }
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import type { ByteRange, ChunkConsumer } from '../driver.ts';
+import { freeChunk } from '../free-chunk.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { isStatus } from './s3-error.ts';
 
@@ -61,6 +62,7 @@ class ObjectReading {
         if (next.done === true) return 'whole';
         this.#at += next.value.length;
         await consume(next.value);
+        freeChunk(next.value);
       }
     } finally {
       answer.destroy();
