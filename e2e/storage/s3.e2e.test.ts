@@ -92,6 +92,20 @@ function describeTransfers(server: () => ObjectServer, redirect: string): void {
     expect(entrepot.log.text).not.toContain(server().credentials.secretAccessKey);
   });
 
+  test('come in one PUT, and another one with a wrong digest leaves nothing', async () => {
+    const bytes = randomBytes(20 * mebi);
+    const digest = digestOf(bytes);
+    const body = new Uint8Array(bytes);
+    const wrong = await pusher.request('PUT', `${await pusher.openUpload()}?digest=${digestOf('other')}`, {
+      body,
+    });
+    expect(wrong.status).toBe(400);
+    const put = await pusher.request('PUT', `${await pusher.openUpload()}?digest=${digest}`, { body });
+    expect(put.status).toBe(201);
+    const pulled = await pusher.request('GET', `blobs/${digest}`);
+    expect(digestOf(Buffer.from(await pulled.arrayBuffer()))).toBe(digest);
+  });
+
   test('go on after the registry was killed, from what it had acknowledged', async () => {
     const bytes = randomBytes(40 * mebi);
     const digest = digestOf(bytes);
@@ -119,7 +133,7 @@ function describeTransfers(server: () => ObjectServer, redirect: string): void {
     const keys = await listBucket(server(), bucket);
     const known = /^blobs\/of-tests\/docker\/registry\/(entrepot\.json|v2\/blobs\/sha256\/.*\/data)$/;
     expect(keys.filter((key) => !known.test(key))).toEqual([]);
-    expect(keys).toHaveLength(5);
+    expect(keys).toHaveLength(6);
   });
 }
 
