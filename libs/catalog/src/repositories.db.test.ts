@@ -81,6 +81,19 @@ describe('deleted repositories', () => {
     expect(await countsOf(id)).toEqual({ tags: 0, manifests: 0, links: 0, edges: 0 });
   });
 
+  it('are emptied of what lies in the recycle bin too', async () => {
+    const name = repositoryName('deletions/binned');
+    const manifest = build.aManifest(projectId, name, { blobs: [await build.aBlob(projectId, name)] });
+    await build.manifests.record(manifest, testOrigin);
+    const id = await build.repositoryId(name);
+    await build.manifests.delete(id, manifest.digest, testOrigin);
+    expect(await countsOf(id)).toMatchObject({ manifests: 0, edges: 1 });
+    await deleteRepository(test.database, id, testOrigin);
+    while ((await purgeRepositoryBatch(test.database, id, 10)) > 0);
+    expect(await countsOf(id)).toEqual({ tags: 0, manifests: 0, links: 0, edges: 0 });
+    expect(await test.database.query('SELECT 1 FROM manifest WHERE repository_id = $1', [id])).toEqual([]);
+  });
+
   it('wait for no blob any more', async () => {
     const sparse = await build.aProject('sparse');
     await test.database.query(`UPDATE project SET metadata = '{"allow_sparse":"true"}' WHERE id = $1`, [

@@ -1,5 +1,6 @@
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
+import { isLostReference } from './catalog-error.ts';
 import type { Origin } from './manifest-record.ts';
 
 const hide = statement<{ id: number }>(
@@ -17,13 +18,14 @@ const hide = statement<{ id: number }>(
 );
 const indexEdges = statement<{ manifest_id: number }>(
   'repository.purge-edges',
-  `WITH batch AS (SELECT id FROM manifest WHERE repository_id = $1 AND live ORDER BY id LIMIT $2)
+  `WITH batch AS (SELECT id FROM manifest WHERE repository_id = $1 ORDER BY digest LIMIT $2)
    DELETE FROM manifest_child c USING batch b WHERE c.manifest_id = b.id OR c.child_id = b.id RETURNING c.manifest_id`,
 );
-const bury = statement<{ id: number }>(
+// in the order of the index, so that a batch is found without looking at all of them
+const detach = statement<{ id: number }>(
   'repository.purge-manifests',
   `WITH batch AS (
-     SELECT id FROM manifest WHERE repository_id = $1 AND live ORDER BY id LIMIT $2 FOR UPDATE
+     SELECT id FROM manifest WHERE repository_id = $1 ORDER BY digest LIMIT $2 FOR UPDATE
    ), untagged AS (
      DELETE FROM tag t USING batch b WHERE t.manifest_id = b.id
    ), freed AS (
@@ -32,10 +34,7 @@ const bury = statement<{ id: number }>(
      DELETE FROM manifest_missing_blob e USING batch b WHERE e.manifest_id = b.id
    ) SELECT id FROM batch`,
 );
-const markDead = statement(
-  'repository.purge-bury',
-  'UPDATE manifest SET live = false, deleted_at = now() WHERE id = ANY ($1)',
-);
+const remove = statement('repository.purge-rows', 'DELETE FROM manifest WHERE id = ANY ($1)');
 const unlink = statement<{ blob_id: number }>(
   'repository.purge-links',
   `DELETE FROM repository_blob l USING (SELECT blob_id FROM repository_blob WHERE repository_id = $1 ORDER BY blob_id LIMIT $2) b
@@ -66,21 +65,30 @@ export async function deleteRepository(
 const mostLinks = 200;
 
 /**
- * Removes up to `limit` manifests (with tags and edges), or else links, of a deleted repository, in one
- * transaction. Returns how many went; 0 when nothing is left.
+ * Removes up to `limit` manifests (with tags and edges, those in the recycle bin too), or else links, of a deleted
+ * repository, in one transaction. Returns how many went; 0 when nothing is left.
  */
 export async function purgeRepositoryBatch(
   database: Database,
   repositoryId: number,
   limit: number,
 ): Promise<number> {
-  return await database.transaction(async () => {
-    await database.run(indexEdges, [repositoryId, limit]);
-    const manifests = await database.run(bury, [repositoryId, limit]);
-    if (manifests.length > 0) {
-      await database.run(markDead, [manifests.map((row) => row.id)]);
-      return manifests.length;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await database.transaction(() => purgeOnce(database, repositoryId, limit));
+    } catch (error) {
+      // a push that had begun before the repository was deleted has just ended
+      if (!isLostReference(error) || attempt === 5) throw error;
     }
-    return (await database.run(unlink, [repositoryId, Math.min(limit, mostLinks)])).length;
-  });
+  }
+}
+
+async function purgeOnce(database: Database, repositoryId: number, limit: number): Promise<number> {
+  await database.run(indexEdges, [repositoryId, limit]);
+  const manifests = await database.run(detach, [repositoryId, limit]);
+  if (manifests.length > 0) {
+    await database.run(remove, [manifests.map((row) => row.id)]);
+    return manifests.length;
+  }
+  return (await database.run(unlink, [repositoryId, Math.min(limit, mostLinks)])).length;
 }

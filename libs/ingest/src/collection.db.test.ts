@@ -89,6 +89,13 @@ describe('whatever is pushed, deleted, collected, paused and killed at once', ()
     async (client, { manifests }) => {
       if (manifests.length > 0) await client.deleteManifest(pick(manifests).place, pick(manifests).digest);
     },
+    async (client, { places, manifests }) => {
+      if (chance() < 0.3) await client.deleteRepository(pick(places));
+      else if (manifests.length > 0) {
+        const { place, digest } = pick(manifests);
+        await client.restore(place, digest);
+      }
+    },
     async (client, { places }) => client.deleteTag(pick(places), pick(tags)),
     async (client, { places, bytes }) => client.deleteBlob(pick(places), digestOf(pick(bytes))),
   ];

@@ -5,6 +5,8 @@ import { Blobs } from '@entrepot/catalog/blobs';
 import type { Origin } from '@entrepot/catalog/manifest-record';
 import { ManifestRecorder } from '@entrepot/catalog/manifest-recorder';
 import { Manifests } from '@entrepot/catalog/manifests';
+import { deleteRepository, purgeRepositoryBatch } from '@entrepot/catalog/repositories';
+import { restoreManifest } from '@entrepot/catalog/collection/recycle-bin';
 import { Uploads, type UploadIdentity } from '@entrepot/catalog/uploads';
 import type { ContentStore } from '@entrepot/content-store/content-store';
 import type { Database } from '@entrepot/database/database';
@@ -129,6 +131,19 @@ export class PushProcess {
   async deleteBlob({ name }: Place, digest: Digest): Promise<void> {
     const id = await this.#repositoryId(name);
     if (id !== undefined) await this.#blobs.unlink(id, digest);
+  }
+
+  /** Deletes a repository and empties it, if it is there. */
+  async deleteRepository({ name }: Place): Promise<void> {
+    const id = await this.#repositoryId(name);
+    if (id === undefined || !(await deleteRepository(this.#database, id, origin))) return;
+    while ((await purgeRepositoryBatch(this.#database, id, 10)) > 0);
+  }
+
+  /** Brings a deleted manifest back, if it is in the recycle bin still. */
+  async restore({ projectId, name }: Place, digest: Digest): Promise<void> {
+    const id = await this.#repositoryId(name);
+    if (id !== undefined) await restoreManifest(this.#database, { id, projectId, name }, digest, origin);
   }
 
   /** Ends the connections. */
