@@ -22,11 +22,9 @@ export const DeletedArtifact = z
 /** What a restoration brought back. */
 export const RestoredArtifacts = z
   .object({
-    digests: z
-      .array(z.string())
-      .meta({
-        description: 'The artifact, the children that an index lists, and what was attached to them.',
-      }),
+    digests: z.array(z.string()).meta({
+      description: 'The artifact, the children that an index lists, and what was attached to them.',
+    }),
   })
   .meta({ id: 'RestoredArtifacts' });
 
