@@ -35,8 +35,14 @@ export interface CollectionRun {
   readonly untagged?: boolean;
 }
 
-/** Reviews up to so many rows of one kind; returns how many it looked at. */
-type Review = (rows: number) => Promise<number>;
+/** What a batch of reviews looked at, and the milliseconds that the database took for it. */
+interface ReviewedBatch {
+  readonly looked: number;
+  readonly took: number;
+}
+
+/** Reviews up to so many rows of one kind. */
+type Review = (rows: number) => Promise<ReviewedBatch>;
 
 const origin: Origin = {
   actor: 'collection',
@@ -99,27 +105,25 @@ export class Collector {
     for (;;) {
       signal.throwIfAborted();
       const asked = pace.rows;
-      const begun = performance.now();
-      const looked = await orNothing(batch(asked));
+      const { looked, took } = await orNothing(batch(asked));
       totals.looked += looked;
       if (looked === 0) return;
       await onProgress?.(totals);
-      const rest = pace.learn(looked, performance.now() - begun);
+      const rest = pace.learn(looked, took);
       // the loop throws the signal's own reason
       if (rest > 0) await sleep(rest, undefined, { signal }).catch(() => undefined);
       if (looked < asked) return;
     }
   }
 
-  async #reviewManifests(totals: CollectionTotals, rows: number): Promise<number> {
-    const { looked, purged, untagged } = await reviewManifests(
-      this.#parts.database,
-      this.#parts.windows,
-      rows,
-    );
+  async #reviewManifests(totals: CollectionTotals, rows: number): Promise<ReviewedBatch> {
+    const { database, windows } = this.#parts;
+    const begun = performance.now();
+    const { looked, purged, untagged } = await reviewManifests(database, windows, rows);
+    const took = performance.now() - begun;
     totals.manifests += purged;
     for (const manifest of untagged) totals.untagged += await this.#deleteUntagged(manifest);
-    return looked;
+    return { looked, took };
   }
 
   async #deleteAllUntagged({ signal, onProgress }: CollectionRun, totals: CollectionTotals): Promise<void> {
@@ -142,23 +146,27 @@ export class Collector {
     }
   }
 
-  async #reviewLinks(totals: CollectionTotals, rows: number): Promise<number> {
+  async #reviewLinks(totals: CollectionTotals, rows: number): Promise<ReviewedBatch> {
+    const begun = performance.now();
     const { looked, removed } = await reviewLinks(this.#parts.database, this.#parts.windows, rows);
     totals.links += removed;
-    return looked;
+    return { looked, took: performance.now() - begun };
   }
 
-  async #reviewBlobs(totals: CollectionTotals, limit: number): Promise<number> {
+  async #reviewBlobs(totals: CollectionTotals, limit: number): Promise<ReviewedBatch> {
     const { database, windows } = this.#parts;
     const lease = randomUUID();
+    const begun = performance.now();
     const { looked, quarantined, doomed } = await reviewBlobs(database, windows, { limit, lease });
+    // the storage has its own pace: a slow one is no reason to ask the database for less
+    const took = performance.now() - begun;
     totals.quarantined += quarantined;
     if (doomed.length > 0) {
       const { removed, bytes } = await this.#remove(doomed, lease);
       totals.blobs += removed;
       totals.bytes += bytes;
     }
-    return looked;
+    return { looked, took };
   }
 
   async #remove(doomed: Parameters<typeof removeBlobs>[2], lease: string): Promise<BlobRemovalResult> {
@@ -169,11 +177,11 @@ export class Collector {
 }
 
 /** Whoever holds a lock for long, or wins one of two, has what was to be looked at: it is left to the next run. */
-async function orNothing(looked: Promise<number>): Promise<number> {
+async function orNothing(batch: Promise<ReviewedBatch>): Promise<ReviewedBatch> {
   try {
-    return await looked;
+    return await batch;
   } catch (error) {
-    if (['55P03', '40P01', '40001', '23503'].includes(sqlState(error) ?? '')) return 0;
+    if (['55P03', '40P01', '40001', '23503'].includes(sqlState(error) ?? '')) return { looked: 0, took: 0 };
     throw error;
   }
 }

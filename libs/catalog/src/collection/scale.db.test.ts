@@ -106,7 +106,7 @@ describe('collection of much', () => {
 
   it(
     `no push waits for the deletion of a repository of ${manifests} manifests`,
-    { timeout: 600_000 },
+    { timeout: 1_800_000 },
     async () => {
       const layers: Digest[] = [];
       for (let layer = 0; layer < 10; layer++) {
@@ -147,7 +147,7 @@ describe('collection of much', () => {
     },
   );
 
-  it(`removes a tenth of ${blobs} blobs, and leaves the rest`, { timeout: 600_000 }, async () => {
+  it(`removes a tenth of ${blobs} blobs, and leaves the rest`, { timeout: 1_800_000 }, async () => {
     const name = repositoryName('much/blobs');
     await build.manifests.record(build.aManifest(project, name), testOrigin);
     const id = await build.repositoryId(name);
