@@ -42,8 +42,18 @@ export class GatheredLines implements DestinationStream {
   }
 }
 
-/** The process's standard output; its last lines are written when the process ends, whichever way it does but by force. */
+let standardOutput: DestinationStream | undefined;
+
+/**
+ * The process's standard output, one for all who write to it; its last lines are written when the process ends, whichever
+ * way it does but by force.
+ */
 export function openStandardOutput(): DestinationStream {
+  standardOutput ??= makeStandardOutput();
+  return standardOutput;
+}
+
+function makeStandardOutput(): DestinationStream {
   // not waited for: what comes while a write is under way goes into the next one
   const stream = pino.destination({ dest: 1, sync: false });
   let underWay = 0;
