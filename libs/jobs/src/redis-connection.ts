@@ -34,7 +34,12 @@ export async function awaitRedis(connection: Redis | Cluster): Promise<void> {
   if (connection.status === 'ready') return;
   if (!away.has(connection) && (await becomesReady(connection))) return;
   away.add(connection);
-  throw new AppError('UNAVAILABLE', 'Redis does not answer', { retryAfter: 2 });
+  throw redisAway();
+}
+
+/** `UNAVAILABLE`: Redis is not there, or was not a moment ago. */
+export function redisAway(cause?: unknown): AppError {
+  return new AppError('UNAVAILABLE', 'Redis does not answer', { retryAfter: 2, cause });
 }
 
 // those that wait at the same time wait together

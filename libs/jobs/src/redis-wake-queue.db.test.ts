@@ -112,7 +112,7 @@ describe.skipIf(!hasRedis)('messages by Redis', { timeout: 60_000 }, () => {
     await expect(sender.send([{ queue: 'content', taskId: 3, attempts: 0 }])).rejects.toThrow('Redis');
     const begun = performance.now();
     await expect(sender.send([{ queue: 'content', taskId: 3, attempts: 0 }])).rejects.toThrow('Redis');
-    expect(performance.now() - begun).toBeLessThan(200);
+    expect(performance.now() - begun).toBeLessThan(1_000);
     await expect(probe.check()).rejects.toThrow('Redis does not answer');
     await startServer(port);
     await expectToArrive(sender, received, 3);
