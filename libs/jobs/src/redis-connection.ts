@@ -1,4 +1,4 @@
-import { AppError } from '@entrepot/errors/app-error';
+import { AppError, isAppError } from '@entrepot/errors/app-error';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
 
@@ -37,8 +37,16 @@ export async function awaitRedis(connection: Redis | Cluster): Promise<void> {
   throw redisAway();
 }
 
-/** `UNAVAILABLE`: Redis is not there, or was not a moment ago. */
-export function redisAway(cause?: unknown): AppError {
+/**
+ * What Redis itself said, as it is; `UNAVAILABLE` for the words that the client has of its own when a connection breaks
+ * while something is asked.
+ */
+export function translateRedisError(error: unknown): unknown {
+  const isSaid = error instanceof Error && error.name === 'ReplyError';
+  return isSaid || isAppError(error) ? error : redisAway(error);
+}
+
+function redisAway(cause?: unknown): AppError {
   return new AppError('UNAVAILABLE', 'Redis does not answer', { retryAfter: 2, cause });
 }
 

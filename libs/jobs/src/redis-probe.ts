@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
-import { awaitRedis, connectRedis } from './redis-connection.ts';
+import { awaitRedis, connectRedis, translateRedisError } from './redis-connection.ts';
 
 /** Asks Redis whether it is there, by a connection of its own. */
 export class RedisProbe {
@@ -10,10 +10,14 @@ export class RedisProbe {
     this.#connection = connectRedis(url, 'asking');
   }
 
-  /** Resolves when Redis answers; rejects when it does not. */
+  /** Resolves when Redis answers; rejects, with `UNAVAILABLE` as a rule, when it does not. */
   async check(): Promise<void> {
     await awaitRedis(this.#connection);
-    await this.#connection.ping();
+    try {
+      await this.#connection.ping();
+    } catch (error) {
+      throw translateRedisError(error);
+    }
   }
 
   /** Ends the connection. */

@@ -11,7 +11,7 @@ import type { ConnectionOptions } from '@entrepot/database/connection-options';
 import type { Logger } from '@entrepot/telemetry/logger';
 import type { Cluster, Redis } from 'ioredis';
 import { queueNames, type QueueName } from './job.ts';
-import { awaitRedis, connectRedis, redisAway, type RedisUse } from './redis-connection.ts';
+import { awaitRedis, connectRedis, translateRedisError, type RedisUse } from './redis-connection.ts';
 
 /** Where queues live: beside the data in PostgreSQL (embedded), or in Redis (services). */
 export type QueueConnection =
@@ -93,9 +93,7 @@ export class WakeQueue {
     try {
       await this.#queue(name).addBulk(messages);
     } catch (error) {
-      // what Redis itself did not say is the client's, in words of its own, for a connection that broke meanwhile
-      const isSaid = error instanceof Error && error.name === 'ReplyError';
-      throw this.#connection.kind === 'redis' && !isSaid ? redisAway(error) : error;
+      throw this.#connection.kind === 'redis' ? translateRedisError(error) : error;
     }
   }
 
