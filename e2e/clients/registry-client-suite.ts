@@ -150,6 +150,9 @@ function describeCopy(running: Running, { mounts }: ClientOptions): void {
     expect(await findDigest(entrepot, 'other/copy', 'v1')).toBe(digest);
     if (mounts === undefined) return;
     const uploads = '/v2/other/copy/blobs/uploads/';
+    // lines wait for others a moment, and the manifest's comes last
+    const pushed = () => entrepot.log.countRequests('PUT', '/v2/other/copy/manifests/', 201);
+    await expect.poll(pushed).toBeGreaterThan(0);
     expect(entrepot.log.countRequests('POST', uploads, 201)).toBeGreaterThan(0);
     expect(entrepot.log.countRequests('PUT', uploads, 201)).toBe(mounts === 'layers' ? 1 : 0);
   });

@@ -48,13 +48,13 @@ export class SlowRequest {
   }
 }
 
-/** Waits until `look` answers something, for at most five seconds. */
+/** Waits until `look` answers something, for at most twenty seconds. */
 export async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
-  const end = Date.now() + 5000;
+  const end = Date.now() + 20_000;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
-    if (Date.now() > end) throw new Error('it did not come to pass within five seconds');
+    if (Date.now() > end) throw new Error('it did not come to pass within twenty seconds');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
