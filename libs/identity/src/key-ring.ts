@@ -7,6 +7,8 @@ import { exportPublicJwk, type VerificationKey } from './signing-key.ts';
 export const keyRefreshSeconds = 60;
 
 const retryMilliseconds = 5_000;
+/** Looks that need not wait for that, each minute: for the keys of processes that start at the same time. */
+const spareLooks = 3;
 
 /** What a {@link KeyRing} needs. */
 export interface KeyRingOptions {
@@ -25,6 +27,7 @@ export class KeyRing {
   #keys: ReadonlyMap<string, VerificationKey> = new Map();
   #loading: Promise<void> | undefined;
   #lastLook = Number.NEGATIVE_INFINITY;
+  #spare = spareLooks;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: KeyRingOptions) {
@@ -34,7 +37,10 @@ export class KeyRing {
   /** Reads the keys once and then each minute. Rejects when the first look fails. */
   async start(): Promise<void> {
     await this.refresh();
-    this.#timer = setInterval(() => void this.refresh().catch(this.#complain), keyRefreshSeconds * 1000);
+    this.#timer = setInterval(() => {
+      this.#spare = spareLooks;
+      void this.refresh().catch(this.#complain);
+    }, keyRefreshSeconds * 1000);
     this.#timer.unref();
   }
 
@@ -50,13 +56,25 @@ export class KeyRing {
 
   /**
    * The key of a `kid`, after another look at the source when it is not known: a key that another process made a
-   * moment ago is found. At most one look in five seconds, so that made-up ids cost nothing.
+   * moment ago is found, also by those who ask while somebody looks. Beyond a few looks a minute there is one in five
+   * seconds, so that made-up ids cost nothing.
    */
   async findFresh(id: string): Promise<VerificationKey | undefined> {
-    const known = this.#keys.get(id);
-    if (known !== undefined || this.#options.clock.now() - this.#lastLook < retryMilliseconds) return known;
-    await this.refresh().catch(this.#complain);
+    // a look that is under way may have begun before the key was there
+    for (let tries = 0; tries < 2; tries++) {
+      const known = this.#keys.get(id);
+      if (known !== undefined) return known;
+      if (this.#loading === undefined && !this.#mayLook()) return undefined;
+      await this.refresh().catch(this.#complain);
+    }
     return this.#keys.get(id);
+  }
+
+  #mayLook(): boolean {
+    if (this.#options.clock.now() - this.#lastLook >= retryMilliseconds) return true;
+    if (this.#spare === 0) return false;
+    this.#spare -= 1;
+    return true;
   }
 
   /** Reads the keys now; callers at the same time share one look. */
