@@ -2,12 +2,13 @@ import { AppError } from '@entrepot/errors/app-error';
 import type { Appender, AppenderOptions, AppenderState, ChunkConsumer, PublishResult } from '../driver.ts';
 import { assertStorageKey } from '../storage-key.ts';
 import { writeState } from './appender-state.ts';
-import { copyObject, copyParts } from './copy-object.ts';
+import { copyParts } from './copy-object.ts';
 import { DurableTail } from './durable-tail.ts';
 import { leftoverKey } from './leftovers.ts';
 import { MultipartUpload } from './multipart-upload.ts';
 import { readObject } from './object-reader.ts';
 import { PartBuffer } from './part-buffer.ts';
+import { publishParts, publishSmall } from './publish-appended.ts';
 import type { S3Connection } from './s3-connection.ts';
 
 /** A client that has sent nothing for so long gives its memory to others that wait. */
@@ -106,12 +107,15 @@ export class S3Appender implements Appender {
   publish(key: string, options: { readonly replace?: boolean } = {}): Promise<PublishResult> {
     return this.#working(async () => {
       assertStorageKey(key);
-      const ifAbsent = options.replace !== true;
       const upload = this.#upload;
+      // what is not at its final key is made an object here before it is copied
+      if (upload?.mark.key === this.#key) this.#hasOwnObject = true;
+      const target = { key, ifAbsent: options.replace !== true };
+      const appended = { ownKey: this.#key, size: this.#size, buffer: this.#buffer, tail: this.#tail };
       const result =
         upload === undefined
-          ? await this.#publishSmall(key, ifAbsent)
-          : await this.#publishParts(upload, key, ifAbsent);
+          ? await publishSmall(this.#connection, appended, target)
+          : await publishParts(this.#connection, upload, appended, target);
       this.#hasEnded = true;
       this.#buffer.drop();
       this.#upload = undefined;
@@ -209,49 +213,6 @@ export class S3Appender implements Appender {
     const upload = await MultipartUpload.begin(this.#connection, { key: this.#key, keptBy: this.#key });
     this.#upload = upload;
     await copyParts(upload, key, { size, partBytes });
-  }
-
-  /** No part is full: the bytes in memory become the object, or those beside it are copied. */
-  async #publishSmall(key: string, ifAbsent: boolean): Promise<PublishResult> {
-    const { bucket, capabilities } = this.#connection;
-    const { current } = this.#tail;
-    if (this.#buffer.length > 0 || current === undefined) {
-      if (ifAbsent) return bucket.putNew(key, this.#buffer.bytes, capabilities);
-      await bucket.put(key, this.#buffer.bytes);
-      return 'created';
-    }
-    if (ifAbsent && (await bucket.find(key)) !== undefined) return 'exists';
-    await copyObject(this.#connection, { from: current.key, to: key, size: current.size, keptBy: this.#key });
-    return 'created';
-  }
-
-  async #publishParts(upload: MultipartUpload, key: string, ifAbsent: boolean): Promise<PublishResult> {
-    if (upload.mark.key === key) {
-      await this.#sendRest(upload);
-      return upload.complete(this.#size, { ifAbsent });
-    }
-    if (upload.mark.key !== this.#key) {
-      throw new AppError('STORAGE_FAILED', `the bytes for ${upload.mark.key} can not be published at ${key}`);
-    }
-    if (ifAbsent && (await this.#connection.bucket.find(key)) !== undefined) {
-      await upload.abort();
-      return 'exists';
-    }
-    await this.#sendRest(upload);
-    this.#hasOwnObject = true;
-    await upload.complete(this.#size, { ifAbsent: false });
-    await copyObject(this.#connection, { from: this.#key, to: key, size: this.#size, keptBy: this.#key });
-    return 'created';
-  }
-
-  async #sendRest(upload: MultipartUpload): Promise<void> {
-    const { current } = this.#tail;
-    if (this.#buffer.length > 0) {
-      const { bytes, loan } = this.#buffer.handOver();
-      await upload.send(bytes, loan);
-    } else if (current !== undefined) {
-      await upload.copy(current.key, { start: 0, end: current.size });
-    }
   }
 
   async #save(): Promise<void> {
