@@ -174,6 +174,14 @@ export class ContentStore {
     }
   }
 
+  /** Reads the blob to see whether its bytes are those of its digest; `undefined` when there is none. */
+  async isWhole(digest: Digest): Promise<boolean | undefined> {
+    const algorithm = digestAlgorithm(digest);
+    const hash = createHash(algorithm);
+    const found = await this.read(digest, undefined, (chunk) => void hash.update(chunk));
+    return found ? digestOfHash(algorithm, hash.digest('hex')) === digest : undefined;
+  }
+
   /**
    * Writes a small blob whole, in place of what is at its key, durable when it resolves. `INTERNAL` when the bytes are
    * those of another digest.

@@ -26,11 +26,6 @@ const adopt = statement<{ id: number }>(
   `INSERT INTO blob (digest, size, live, state) VALUES ($1, $2, false, 'quarantined')
    ON CONFLICT (digest) DO NOTHING RETURNING id`,
 );
-const change = statement<{ id: number }>(
-  'verify.change',
-  'UPDATE blob SET state = $3, state_at = now() WHERE digest = $1 AND state = $2 RETURNING id',
-);
-
 /** The rows of blobs, as far as they are compared with a storage. */
 export class BlobRows {
   readonly #database: Database;
@@ -58,15 +53,5 @@ export class BlobRows {
   /** Gives bytes that nothing knows a row in quarantine, with a full window until they are removed. */
   async adopt(digest: Digest, size: number): Promise<void> {
     await this.#database.run(adopt, [digestToBytes(digest), size]);
-  }
-
-  /** Says that the bytes of a live blob are not there, or are not its own: the next push heals it. */
-  async markDamaged(digest: Digest): Promise<void> {
-    await this.#database.run(change, [digestToBytes(digest), 'live', 'damaged']);
-  }
-
-  /** Says that the bytes of a damaged blob are whole. */
-  async markWhole(digest: Digest): Promise<void> {
-    await this.#database.run(change, [digestToBytes(digest), 'damaged', 'live']);
   }
 }

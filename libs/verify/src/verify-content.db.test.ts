@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { renameSync } from 'node:fs';
+import { mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContentBuilder, repositoryName } from '@entrepot/catalog/testing/content-builder';
@@ -119,6 +120,23 @@ describe('verify', () => {
     );
     expect(reviews).toHaveLength(1);
     expect((await verify()).findings).toEqual([]);
+  });
+
+  it('damages nothing that was healed between the look and the repair', async () => {
+    const digest = await aBlob();
+    const path = pathOf(digest);
+    await rename(path, `${path}-away`);
+    // a push comes after the comparison, which does not read what it finds missing
+    class HealedStore extends ContentStore {
+      override isWhole(one: Digest): Promise<boolean | undefined> {
+        renameSync(`${path}-away`, path);
+        return super.isWhole(one);
+      }
+    }
+    const healing = new HealedStore(store.driver);
+    const report = await verify({ store: healing, repair: true });
+    expect(report.findings).toEqual([{ kind: 'missing', digest, size: 0 }]);
+    expect(await stateOf(digest)).toBe('live');
   });
 
   it('gives back what is whole again', async () => {

@@ -1,3 +1,5 @@
+import { Blobs } from '@entrepot/catalog/blobs';
+import { healBlob } from '@entrepot/catalog/collection/heal-blob';
 import type { ContentStore } from '@entrepot/content-store/content-store';
 import type { Database } from '@entrepot/database/database';
 import { statement } from '@entrepot/database/statement';
@@ -42,23 +44,19 @@ export async function verifyContent(options: VerifyOptions): Promise<VerifyRepor
   }
   for (const finding of findings) {
     signal.throwIfAborted();
-    await repair(rows, finding);
+    await repair(options, rows, finding);
   }
   await database.run(letCollect);
   return { ...report, repair: 'done' };
 }
 
-async function repair(rows: BlobRows, { kind, digest, size }: Finding): Promise<void> {
-  switch (kind) {
-    case 'unknown':
-      await rows.adopt(digest, size);
-      return;
-    case 'whole':
-      await rows.markWhole(digest);
-      return;
-    case 'missing':
-    case 'size':
-    case 'bytes':
-      await rows.markDamaged(digest);
-  }
+/** Looks once more before it changes anything: a push may have healed the blob since. */
+async function repair(
+  { database, store }: VerifyOptions,
+  rows: BlobRows,
+  { kind, digest, size }: Finding,
+): Promise<void> {
+  if (kind === 'unknown') await rows.adopt(digest, size);
+  else if (kind === 'whole') await healBlob(database, store, digest);
+  else if ((await store.isWhole(digest)) !== true) await new Blobs(database).markDamaged(digest);
 }

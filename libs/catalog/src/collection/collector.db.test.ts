@@ -299,7 +299,7 @@ describe('collection', () => {
     await push();
     // a reader comes while the worker, awake again, has the bytes in its hands
     const hindered = {
-      read: store.read.bind(store),
+      isWhole: store.isWhole.bind(store),
       stat: store.stat.bind(store),
       discardBlobs: (...[digests, of, confirm]: Parameters<ContentStore['discardBlobs']>) =>
         store.discardBlobs(digests, of, async (each) => {

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { Database } from '@entrepot/database/database';
 import { digestToBytes } from '@entrepot/database/digest-bytes';
 import { statement } from '@entrepot/database/statement';
-import { digestAlgorithm, digestOfHash, type Digest } from '@entrepot/oci/digest';
+import type { Digest } from '@entrepot/oci/digest';
 
 const damaged = statement<{ id: number }>(
   'blob.find-damaged',
@@ -15,8 +14,8 @@ const heal = statement(
 
 /** Whoever can read the bytes of blobs (libs/content-store). */
 export interface ReadableBytes {
-  /** Hands the bytes to `consume`; `false` when there are none. */
-  read(digest: Digest, range: undefined, consume: (chunk: Buffer) => void): Promise<boolean>;
+  /** Whether they are those of the digest; `undefined` when there are none. */
+  isWhole(digest: Digest): Promise<boolean | undefined>;
 }
 
 /**
@@ -26,9 +25,6 @@ export interface ReadableBytes {
 export async function healBlob(database: Database, bytes: ReadableBytes, digest: Digest): Promise<void> {
   const [row] = await database.run(damaged, [digestToBytes(digest)]);
   if (row === undefined) return;
-  const algorithm = digestAlgorithm(digest);
-  const hash = createHash(algorithm);
-  const found = await bytes.read(digest, undefined, (chunk) => void hash.update(chunk));
-  if (!found || digestOfHash(algorithm, hash.digest('hex')) !== digest) return;
+  if ((await bytes.isWhole(digest)) !== true) return;
   await database.run(heal, [digestToBytes(digest)]);
 }

@@ -22,7 +22,7 @@ const windows: CollectionWindows = {
 /** Bytes that are nowhere: the storage is not what is measured. */
 const noBytes: CollectorParts['bytes'] = {
   stat: async () => undefined,
-  read: async () => false,
+  isWhole: async () => undefined,
   discardBlobs: async (digests, _, confirm) => {
     await confirm(digests);
     return new Set(digests);
