@@ -5,12 +5,11 @@ import {
   type RepositoryLink,
 } from '@entrepot/content-store/layout';
 import type { ContentStore } from '@entrepot/content-store/content-store';
+import { readLink } from '@entrepot/content-store/read-link';
 import type { Digest } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import type { Tag } from '@entrepot/oci/tag';
 import { forEachOf } from './for-each-of.ts';
-
-const longestDigest = 200;
 
 /** The link files of repositories: each holds one digest, as distribution writes it. */
 export class LinkFiles {
@@ -21,13 +20,8 @@ export class LinkFiles {
   }
 
   /** The digest that a link file holds, unchecked; `undefined` when there is none. */
-  async read(repository: RepositoryName, link: RepositoryLink): Promise<string | undefined> {
-    let text = '';
-    const range = { start: 0, end: longestDigest };
-    const found = await this.#store.driver.read(linkKey(repository, link), range, (chunk) => {
-      text += chunk.toString('latin1');
-    });
-    return found ? text.trim() : undefined;
+  read(repository: RepositoryName, link: RepositoryLink): Promise<string | undefined> {
+    return readLink(this.#store, repository, link);
   }
 
   /** Makes links of blobs or manifests, those that are not there yet; durable when it resolves. */

@@ -1,7 +1,6 @@
 import { createProject } from '@entrepot/access/create-project';
 import { findProjectOfName } from '@entrepot/access/project-of-name';
 import { AddedContent } from '@entrepot/catalog/added-content';
-import { Blobs } from '@entrepot/catalog/blobs';
 import { ManifestRecorder } from '@entrepot/catalog/manifest-recorder';
 import type { ContentStore } from '@entrepot/content-store/content-store';
 import type { Database } from '@entrepot/database/database';
@@ -30,7 +29,6 @@ export async function rebuildCatalog(options: RebuildOptions): Promise<RebuildRe
   const recorder = new ManifestRecorder(database, () => undefined);
   const parts: RebuildParts = {
     store,
-    blobs: new Blobs(database),
     content: new AddedContent(database),
     recorder,
     record,

@@ -1,20 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { AddedContent } from '@entrepot/catalog/added-content';
-import type { Blobs } from '@entrepot/catalog/blobs';
 import type { Origin } from '@entrepot/catalog/manifest-record';
 import type { ManifestRecorder } from '@entrepot/catalog/manifest-recorder';
 import type { ContentStore } from '@entrepot/content-store/content-store';
+import { readLink } from '@entrepot/content-store/read-link';
 import { AppError, isAppError } from '@entrepot/errors/app-error';
-import { digestAlgorithm, digestOfHash, type Digest } from '@entrepot/oci/digest';
+import { digestAlgorithm, digestOfHash, parseDigest, type Digest } from '@entrepot/oci/digest';
 import { manifestLimits, parseManifest, type Manifest } from '@entrepot/oci/manifest';
 import { recordManifest } from '../record-manifest.ts';
-import { readStoredTag, type StoredRepository } from './registry-directory.ts';
+import type { StoredRepository } from './registry-directory.ts';
 import type { RebuildRecord } from './rebuild-report.ts';
 
 /** What rebuilding is done with. */
 export interface RebuildParts {
   readonly store: ContentStore;
-  readonly blobs: Blobs;
   readonly content: AddedContent;
   readonly recorder: ManifestRecorder;
   readonly record: RebuildRecord;
@@ -108,7 +107,7 @@ export class RepositoryRebuild {
     const { store, content, recorder, record } = this.#parts;
     const { name } = this.#stored;
     try {
-      for (const blob of manifest.blobs) await this.#linkBlob(blob.digest);
+      await this.#linkBlobs(manifest.blobs.map((blob) => blob.digest));
       await recordManifest(
         { store, recorder },
         {
@@ -126,25 +125,30 @@ export class RepositoryRebuild {
       return refuse(error.message);
     }
     // the bytes lie at a key of blobs: the manifest uses them
-    await this.#linkBlob(digest);
+    await this.#linkBlobs([digest]);
     await content.holdBytes(name, [digest]);
     record.manifests += 1;
   }
 
-  async #linkBlob(digest: Digest): Promise<void> {
-    const { store, blobs } = this.#parts;
-    const size = await store.stat(digest);
-    if (size === undefined) {
-      throw new AppError('MANIFEST_BLOB_UNKNOWN', `blob ${digest} is not in the storage`);
+  /** All of them or, with nothing changed, none: what is left out is not collected for having been looked at. */
+  async #linkBlobs(digests: readonly Digest[]): Promise<void> {
+    const { store, content } = this.#parts;
+    const blobs: { digest: Digest; size: number }[] = [];
+    for (const digest of digests) {
+      const size = await store.stat(digest);
+      if (size === undefined) {
+        throw new AppError('MANIFEST_BLOB_UNKNOWN', `blob ${digest} is not in the storage`);
+      }
+      blobs.push({ digest, size });
     }
-    const { id: blobId } = await blobs.announce(digest, size);
-    await blobs.link({ projectId: this.#projectId, repository: this.#stored.name, digest, blobId });
+    const announced = await content.announceAll(blobs);
+    await content.linkAll(this.#projectId, this.#stored.name, announced);
   }
 
   async #addTag(tag: StoredRepository['tags'][number]): Promise<void> {
     const { store, content, record } = this.#parts;
     const { name } = this.#stored;
-    const digest = await readStoredTag(store, name, tag);
+    const digest = parseDigest((await readLink(store, name, { kind: 'tag', tag })) ?? '');
     if (digest === undefined) return record.leaveOut(`${name}:${tag}`, 'its link holds no digest');
     switch (await content.addTag(name, { tag, digest }, rebuildOrigin)) {
       case 'added':

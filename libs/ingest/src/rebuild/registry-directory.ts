@@ -1,6 +1,6 @@
 import type { ContentStore } from '@entrepot/content-store/content-store';
-import { linkKey, linkOfKey, repositoryPrefix } from '@entrepot/content-store/layout';
-import { parseDigest, type Digest } from '@entrepot/oci/digest';
+import { linkOfKey, repositoryPrefix } from '@entrepot/content-store/layout';
+import type { Digest } from '@entrepot/oci/digest';
 import type { RepositoryName } from '@entrepot/oci/repository-name';
 import type { Tag } from '@entrepot/oci/tag';
 
@@ -11,8 +11,6 @@ export interface StoredRepository {
   readonly manifests: readonly Digest[];
   readonly tags: readonly Tag[];
 }
-
-const longestLink = 200;
 
 /**
  * The repositories of a storage in distribution's layout, as registry:2, Harbor and our own mirror write them, by name.
@@ -31,18 +29,4 @@ export async function listStoredRepositories(store: ContentStore): Promise<reado
   return Array.from(found, ([name, content]) => ({ name, ...content })).toSorted((a, b) =>
     a.name < b.name ? -1 : 1,
   );
-}
-
-/** Where a tag points, by its link; `undefined` when that holds no digest. */
-export async function readStoredTag(
-  store: ContentStore,
-  repository: RepositoryName,
-  tag: Tag,
-): Promise<Digest | undefined> {
-  let text = '';
-  const range = { start: 0, end: longestLink };
-  await store.driver.read(linkKey(repository, { kind: 'tag', tag }), range, (chunk) => {
-    text += chunk.toString('latin1');
-  });
-  return parseDigest(text.trim());
 }
